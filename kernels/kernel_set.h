@@ -1,0 +1,119 @@
+// One KernelSet an instruction set: a function pointer for each entry, its contract above it.
+//
+// Every entry is `noexcept`, keeps no state, allocates nothing and may be called from any thread. Every set
+// gives the bits of the scalar set (docs/numerics.md); the caller has set MXCSR to 0x1F80
+// (kernels/float_environment.h). Buffers may be unaligned unless an entry says otherwise; strides (ld*) are
+// in elements.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "kernels/packed_weights.h"
+
+namespace nybble::kernels {
+
+/// How one block of a row was quantized: x ≈ scale · (q - zero). zero is in 1..255.
+struct RowScale {
+  float scale;
+  std::int32_t zero;
+};
+
+/// A step on a finished tile of a product while it is hot in L1: `tile` is [rows][cols] with stride `ld`,
+/// changed in place. Also usable on any matrix.
+using TileEpilogue = void (*)(float* tile, std::ptrdiff_t ld, int rows, int cols);
+
+/// Arguments of a product C[m][n] = dequantize(A · Wᵀ) + bias.
+struct GemmArgs {
+  const std::uint8_t*
+      a;  ///< [m][lda] codes; each row is readable up to padded_depth(k), bytes from k on hold 128
+  std::ptrdiff_t lda;
+  const RowScale* rows;        ///< [m][row_block_count(k)]
+  const std::byte* b;          ///< the pack (packed_weights.h), 64-byte aligned
+  int m, n, k;                 ///< m, n, k ≥ 1
+  int panel_begin, panel_end;  ///< the panels of 64 columns to compute
+  float* c;            ///< [m][ldc]; columns n..padded_columns(n)-1 are written with +0 (or epilogue of +0)
+  std::ptrdiff_t ldc;  ///< ≥ padded_columns(n)
+  TileEpilogue epilogue;  ///< applied to each finished tile; null: none
+};
+
+/// Arguments of a row-wise LayerNorm: y = (x + residual - mean) / sqrt(variance + epsilon) · gamma + beta.
+struct LayerNormArgs {
+  const float* x;  ///< [m][ldx]
+  std::ptrdiff_t ldx;
+  const float* residual;  ///< [m][ldr], or null for none
+  std::ptrdiff_t ldr;
+  const float* gamma;  ///< [n]
+  const float* beta;   ///< [n], or null for none
+  float epsilon;
+  int m, n;
+  float* y;  ///< [m][ldy]; may be x or residual (same stride)
+  std::ptrdiff_t ldy;
+};
+
+/// Arguments of attention for one sequence and one head: out = softmax(scale · Q·Kᵀ) · V.
+struct AttentionArgs {
+  const float* q;  ///< [length][ldqkv], head_dim values a row
+  const float* k;  ///< likewise
+  const float* v;  ///< likewise
+  std::ptrdiff_t ldqkv;
+  int length;              ///< tokens of the sequence, ≥ 1
+  int head_dim;            ///< ≥ 1
+  int row_begin, row_end;  ///< the query rows to compute
+  float scale;
+  float* out;  ///< [length][ldo]: rows row_begin..row_end-1 are written, head_dim values each
+  std::ptrdiff_t ldo;
+  float* scratch;  ///< attention_scratch_floats(length, head_dim) floats, 64-byte aligned
+};
+
+/// Floats of scratch that AttentionArgs::scratch needs, on every instruction set.
+constexpr std::size_t attention_scratch_floats(int length, int head_dim) {
+  // K transposed in blocks of 16 keys, V padded to 16 columns, and scores for a block of 16 query rows.
+  const std::size_t keys = static_cast<std::size_t>(round_up(length, 16));
+  return keys * static_cast<std::size_t>(head_dim) + keys * static_cast<std::size_t>(round_up(head_dim, 16)) +
+         keys * 16;
+}
+
+/// The functions of one instruction set.
+struct KernelSet {
+  const char* name;  ///< "scalar", "avx2", "avx512vnni"
+
+  // ---- products on packed weights ----
+  /// C = A (u8) × W (s8): exact int32 sums over each K block, then the float order of docs/numerics.md.
+  void (*gemm_u8s8)(const GemmArgs& args) noexcept;
+
+  // ---- making integers ----
+  /// Quantizes x [m][ldx], k values a row, to u8 by row and block of row_block_depth(k). Writes q [m][ldq]
+  /// with bytes k..padded_depth(k)-1 set to 128, and rows [m][row_block_count(k)]. A block with NaN or
+  /// infinity gets scale = canonical NaN, codes 128.
+  void (*quantize_rows_u8)(const float* x, std::ptrdiff_t ldx, int m, int k, std::uint8_t* q,
+                           std::ptrdiff_t ldq, RowScale* rows) noexcept;
+  /// The largest |x[i]|, i < n; NaN (canonical) where any x is NaN or infinite.
+  float (*absmax)(const float* x, std::ptrdiff_t n) noexcept;
+  /// Quantizes w [n][k] (row-major, stride ldw) with one scale a channel to 8 bits,
+  /// code = clamp(rint(w / scale), -128, 127), 0 where scale is 0, and writes panel `panel` of the pack with
+  /// its trailer. bias: [n] or null (zeros).
+  void (*pack_s8)(const float* w, std::ptrdiff_t ldw, int n, int k, const float* scale, const float* bias,
+                  int panel, std::byte* pack) noexcept;
+
+  // ---- activations, in place; each is a TileEpilogue ----
+  TileEpilogue gelu_erf;    ///< 0.5·x·(1 + erf(x/√2)), about 2 ulp of the result's scale
+  TileEpilogue gelu_erf_q;  ///< the same to 1.9e-4: for values about to be quantized
+  TileEpilogue gelu_tanh;   ///< 0.5·x·(1 + tanh(√(2/π)·(x + 0.044715·x³)))
+  TileEpilogue relu;        ///< max(x, 0); NaN stays NaN
+
+  // ---- rows ----
+  void (*layernorm)(const LayerNormArgs& args) noexcept;
+  void (*attention_f32)(const AttentionArgs& args) noexcept;
+  /// y[i][·] = ((word[ids[i]] + position[positions[i]]) + type[types[i]]); all tables have rows of n floats.
+  /// The ids were checked by the caller. `type` may be null (then types is not read).
+  void (*embed_sum)(const std::int32_t* ids, const std::int32_t* positions, const std::int32_t* types,
+                    const float* word, const float* position, const float* type, int m, int n, float* y,
+                    std::ptrdiff_t ldy) noexcept;
+  /// y[0..n) = mean over i < m of x[i][·]: sums in token order, then one division by float(m).
+  void (*mean_pool)(const float* x, std::ptrdiff_t ldx, int m, int n, float* y) noexcept;
+  /// y = x / max(‖x‖₂, 1e-12), as torch.nn.functional.normalize; y may be x.
+  void (*l2_normalize)(const float* x, int n, float* y) noexcept;
+};
+
+}  // namespace nybble::kernels

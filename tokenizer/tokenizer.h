@@ -1,0 +1,73 @@
+// tokenizer.json as a pipeline of parts: added tokens, normalizer, pre-tokenizer, model, post-processor.
+// Gives the ids, tokens and offsets of Hugging Face `tokenizers` 0.22.2 with no_padding() and
+// no_truncation(). This library depends on no other layer of Nybble.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace nybble::tokenizer {
+
+/// What a text became. All vectors have one entry a token.
+struct Encoding {
+  std::vector<std::int32_t> ids;
+  std::vector<std::int32_t> type_ids;
+  std::vector<std::pair<std::uint32_t, std::uint32_t>>
+      offsets;                         ///< [start, stop) in bytes of the text as given; {0,0} for specials
+  std::vector<std::int32_t> word_ids;  ///< index of the pre-token, -1 for specials
+  std::vector<std::uint8_t> special;   ///< 1 where the post-processor put it
+};
+
+/// Run-time state that a tokenizer.json carries along; read and shown, never applied.
+struct LeftOverState {
+  std::optional<std::int64_t> truncation_max_length;
+  std::optional<std::int64_t> padding_length;  ///< fixed padding; absent: none or "BatchLongest"
+};
+
+/// Immutable after construction; every member may be called from many threads at once.
+class Tokenizer {
+ public:
+  /// Reads a tokenizer.json. Throws Error{unsupported_model} (file, JSON path, expected, found) or Error{io}.
+  static Tokenizer from_file(const std::filesystem::path& file);
+  /// The same from memory; `name` stands for the file in errors.
+  static Tokenizer from_json(std::string_view json, std::string_view name);
+
+  Tokenizer(Tokenizer&&) noexcept;
+  Tokenizer& operator=(Tokenizer&&) noexcept;
+  ~Tokenizer();
+
+  /// Encodes a text, valid UTF-8 (see utf8.h), with special tokens; appends nothing else, never pads.
+  /// `max_tokens`: 0 for no limit; else the result is cut on the right to that many tokens, specials
+  /// included.
+  Encoding encode(std::string_view text, std::size_t max_tokens = 0) const;
+  /// A pair of texts ("longest first" cutting when max_tokens is not 0).
+  Encoding encode_pair(std::string_view first, std::string_view second, std::size_t max_tokens = 0) const;
+
+  /// The fast path: appends the ids and type ids of `text` (the same as encode() gives) and computes nothing
+  /// else. Returns true if the text was cut to max_tokens; a cut text is not read much further than needed to
+  /// know.
+  bool encode_ids(std::string_view text, std::size_t max_tokens, std::vector<std::int32_t>& ids,
+                  std::vector<std::int32_t>& type_ids) const;
+
+  std::size_t vocabulary_size() const;            ///< largest id + 1, added tokens included
+  std::string_view token(std::int32_t id) const;  ///< empty if there is none
+  std::optional<std::int32_t> id(std::string_view token) const;
+  std::string_view model_type() const;  ///< "WordPiece"
+  const LeftOverState& left_over_state() const;
+  /// Tokens that the post-processor adds to a single text.
+  std::size_t special_tokens_of_single() const;
+
+ private:
+  struct Impl;
+  explicit Tokenizer(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace nybble::tokenizer
