@@ -74,4 +74,10 @@ void MappedFile::release(std::span<const std::byte> part) const noexcept {
   if (start < stop) ::madvise(reinterpret_cast<void*>(start), stop - start, MADV_DONTNEED);
 }
 
+bool is_present(const std::filesystem::path& file) noexcept {
+  std::error_code error;
+  const auto status = std::filesystem::symlink_status(file, error);
+  return std::filesystem::exists(status) || error == std::errc::permission_denied;
+}
+
 }  // namespace nybble::runtime

@@ -27,4 +27,8 @@ class MappedFile {
   std::span<const std::byte> bytes_;
 };
 
+/// Whether something has this name: of any kind, a link that leads nowhere too, or something that this
+/// process may not look at (so that opening it tells the reason). Never throws.
+bool is_present(const std::filesystem::path& file) noexcept;
+
 }  // namespace nybble::runtime

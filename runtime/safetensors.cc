@@ -194,7 +194,7 @@ graph::TensorTable SafetensorsFile::tensor_table() const { return table_of(tenso
 
 Weights::Weights(const std::filesystem::path& folder) : file_(folder / "model.safetensors") {
   const auto index = folder / "model.safetensors.index.json";
-  if (std::filesystem::exists(file_) || !std::filesystem::exists(index)) {
+  if (is_present(file_) || !is_present(index)) {
     tensors_ = files_.emplace_back(file_).tensors();
     return;
   }
@@ -212,7 +212,8 @@ void Weights::take_shards(const std::filesystem::path& folder) {
   for (const auto& [tensor, ignored] : map.value().items()) {
     const std::string shard = map.string_or(tensor, "");
     // A shard lies beside its index; anything else could reach files that are none of the model's.
-    if (shard.empty() || shard == ".." || shard.find('/') != std::string::npos)
+    if (shard.empty() || shard == ".." ||
+        shard.find_first_of(std::string_view("/\0", 2)) != std::string::npos)
       map.fail(tensor, "the name of a file");
     const auto [place, is_new] = opened.emplace(shard, files_.size());
     if (is_new) files_.emplace_back(folder / shard);
