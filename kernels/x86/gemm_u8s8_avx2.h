@@ -39,32 +39,31 @@ inline void widen(const std::uint8_t* a, std::ptrdiff_t lda, int rows, int quads
 inline void pin(__m256i& value) { __asm__ volatile("" : "+x"(value)); }
 
 template <int Rows>
-struct Tile {
-  __m256i sum[Rows][2];
-};
-
-template <int Rows>
-inline void accumulate(const std::int32_t (&pairs)[kTileRows][kMostQuads], int quad, __m256i left,
-                       __m256i right, Tile<Rows>& tile) {
+[[gnu::always_inline]] inline void accumulate(const std::int32_t (&pairs)[kTileRows][kMostQuads], int quad,
+                                              __m256i left, __m256i right, __m256i (&sum)[Rows][2]) {
+#pragma GCC unroll 8
   for (int r = 0; r < Rows; ++r) {
     const __m256i codes = _mm256_set1_epi32(pairs[r][quad]);
-    tile.sum[r][0] = _mm256_add_epi32(tile.sum[r][0], _mm256_madd_epi16(codes, left));
-    tile.sum[r][1] = _mm256_add_epi32(tile.sum[r][1], _mm256_madd_epi16(codes, right));
+    sum[r][0] = _mm256_add_epi32(sum[r][0], _mm256_madd_epi16(codes, left));
+    sum[r][1] = _mm256_add_epi32(sum[r][1], _mm256_madd_epi16(codes, right));
   }
 }
 
-/// The exact sums of 16 columns over `quads` quads; b advances by `stride` bytes a quad.
+/// The exact sums of 16 columns over `quads` quads; b advances by `stride` bytes a quad. Always inlined and
+/// unrolled, so that `sum` never has an address and lives in registers.
 template <int Rows>
-inline void multiply(const WideRows& wide, const std::int8_t* b, std::ptrdiff_t stride, int quads,
-                     Tile<Rows>& tile) {
-  for (auto& row : tile.sum) row[0] = row[1] = _mm256_setzero_si256();
+[[gnu::always_inline]] inline void multiply(const WideRows& wide, const std::int8_t* b, std::ptrdiff_t stride,
+                                            int quads, __m256i (&sum)[Rows][2]) {
+#pragma GCC unroll 8
+  for (int r = 0; r < Rows; ++r) sum[r][0] = sum[r][1] = _mm256_setzero_si256();
   for (int quad = 0; quad < quads; ++quad, b += stride) {
     const auto* weights = reinterpret_cast<const __m256i*>(b);
-    __m256i left = _mm256_loadu_si256(weights), right = _mm256_loadu_si256(weights + 1);
+    const __m256i left = _mm256_loadu_si256(weights), right = _mm256_loadu_si256(weights + 1);
     accumulate(wide.even, quad, _mm256_srai_epi16(_mm256_slli_epi16(left, 8), 8),
-               _mm256_srai_epi16(_mm256_slli_epi16(right, 8), 8), tile);
-    accumulate(wide.odd, quad, _mm256_srai_epi16(left, 8), _mm256_srai_epi16(right, 8), tile);
-    for (auto& row : tile.sum) pin(row[0]), pin(row[1]);
+               _mm256_srai_epi16(_mm256_slli_epi16(right, 8), 8), sum);
+    accumulate(wide.odd, quad, _mm256_srai_epi16(left, 8), _mm256_srai_epi16(right, 8), sum);
+#pragma GCC unroll 8
+    for (int r = 0; r < Rows; ++r) pin(sum[r][0]), pin(sum[r][1]);
   }
 }
 
@@ -81,14 +80,16 @@ inline void store_canonical(float* c, __m256 value) {
 
 /// Columns `column`.. of the panel: f = fma(t - zp·colsum, s_row·s_col, bias) for a row of one K block.
 template <int Rows>
-inline void finish_single(const Tile<Rows>& tile, const PanelS8& panel, const RowBlock& rows, int column,
-                          std::ptrdiff_t ldc) {
+[[gnu::always_inline]] inline void finish_single(const __m256i (&sum)[Rows][2], const PanelS8& panel,
+                                                 const RowBlock& rows, int column, std::ptrdiff_t ldc) {
+#pragma GCC unroll 2
   for (int half = 0; half < 2; ++half) {
     const int at = column + half * 8;
     const __m256 scale = _mm256_loadu_ps(panel.scale + at), bias = _mm256_loadu_ps(panel.bias + at);
+#pragma GCC unroll 8
     for (int r = 0; r < Rows; ++r) {
       const __m256 both = _mm256_mul_ps(_mm256_set1_ps(rows.rows[r].scale), scale);
-      const __m256 value = centred(tile.sum[r][half], rows.rows[r], panel.colsum + at);
+      const __m256 value = centred(sum[r][half], rows.rows[r], panel.colsum + at);
       store_canonical(rows.c + r * ldc + at, _mm256_fmadd_ps(value, both, bias));
     }
   }
@@ -96,16 +97,19 @@ inline void finish_single(const Tile<Rows>& tile, const PanelS8& panel, const Ro
 
 /// K block `block` of several: f = fma(t_b - zp_b·colsum_b, s_b, f) in C, and after the last f·s_col + bias.
 template <int Rows>
-inline void finish_block(const Tile<Rows>& tile, const PanelS8& panel, const RowBlock& rows, int column,
-                         std::ptrdiff_t ldc, int block, int blocks) {
+[[gnu::always_inline]] inline void finish_block(const __m256i (&sum)[Rows][2], const PanelS8& panel,
+                                                const RowBlock& rows, int column, std::ptrdiff_t ldc,
+                                                int block, int blocks) {
+#pragma GCC unroll 2
   for (int half = 0; half < 2; ++half) {
     const int at = column + half * 8;
     const __m256 scale = _mm256_loadu_ps(panel.scale + at), bias = _mm256_loadu_ps(panel.bias + at);
+#pragma GCC unroll 8
     for (int r = 0; r < Rows; ++r) {
       const RowScale& row = rows.rows[r * blocks + block];
       float* c = rows.c + r * ldc + at;
       const __m256 before = block == 0 ? _mm256_setzero_ps() : _mm256_loadu_ps(c);
-      const __m256 value = centred(tile.sum[r][half], row, panel.colsum + block * kPanelColumns + at);
+      const __m256 value = centred(sum[r][half], row, panel.colsum + block * kPanelColumns + at);
       const __m256 f = _mm256_fmadd_ps(value, _mm256_set1_ps(row.scale), before);
       if (block + 1 < blocks) {
         _mm256_storeu_ps(c, f);
@@ -125,13 +129,13 @@ inline void product(const GemmArgs& args, const PanelS8& panel, const RowBlock& 
     const int quads = (length + 3) / 4;
     widen(rows.a + begin, args.lda, Rows, quads, wide);
     for (int column = 0; column < panel.width; column += kColumnBlock) {
-      Tile<Rows> tile;
+      __m256i sum[Rows][2];
       const std::int8_t* b = panel.weights + static_cast<std::ptrdiff_t>(begin) * panel.width + column * 4;
-      multiply(wide, b, panel.width * 4, quads, tile);
+      multiply(wide, b, panel.width * 4, quads, sum);
       if (blocks == 1) {
-        finish_single(tile, panel, rows, column, args.ldc);
+        finish_single(sum, panel, rows, column, args.ldc);
       } else {
-        finish_block(tile, panel, rows, column, args.ldc, block, blocks);
+        finish_block(sum, panel, rows, column, args.ldc, block, blocks);
       }
     }
   }

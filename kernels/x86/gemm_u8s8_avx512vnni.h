@@ -18,31 +18,33 @@ inline constexpr int kTileRows = 6;
 /// instead of 96).
 inline void pin(__m512i& value) { __asm__ volatile("" : "+v"(value)); }
 
+/// The exact sums over `quads` quads; b advances by the panel's width · 4 bytes a quad. Always inlined and
+/// unrolled, so that `sum` never has an address and lives in registers.
 template <int Rows, int Blocks>
-struct Tile {
-  __m512i sum[Rows][Blocks];
-};
-
-/// The exact sums over `quads` quads; b advances by the panel's width · 4 bytes a quad.
-template <int Rows, int Blocks>
-inline void multiply(const std::uint8_t* a, std::ptrdiff_t lda, const std::int8_t* b, int quads,
-                     Tile<Rows, Blocks>& tile) {
-  for (auto& row : tile.sum) {
-    for (auto& sum : row) sum = _mm512_setzero_si512();
+[[gnu::always_inline]] inline void multiply(const std::uint8_t* a, std::ptrdiff_t lda, const std::int8_t* b,
+                                            int quads, __m512i (&sum)[Rows][Blocks]) {
+#pragma GCC unroll 8
+  for (int r = 0; r < Rows; ++r) {
+#pragma GCC unroll 4
+    for (int j = 0; j < Blocks; ++j) sum[r][j] = _mm512_setzero_si512();
   }
   for (int quad = 0; quad < quads; ++quad, a += 4, b += Blocks * 64) {
     __m512i weights[Blocks];
+#pragma GCC unroll 4
     for (int j = 0; j < Blocks; ++j) {
       weights[j] = _mm512_loadu_si512(b + j * 64);
       pin(weights[j]);
     }
+#pragma GCC unroll 8
     for (int r = 0; r < Rows; ++r) {
       const __m512i codes = _mm512_set1_epi32(load_quad(a + r * lda));
-      for (int j = 0; j < Blocks; ++j)
-        tile.sum[r][j] = _mm512_dpbusd_epi32(tile.sum[r][j], codes, weights[j]);
+#pragma GCC unroll 4
+      for (int j = 0; j < Blocks; ++j) sum[r][j] = _mm512_dpbusd_epi32(sum[r][j], codes, weights[j]);
     }
-    for (auto& row : tile.sum) {
-      for (auto& sum : row) pin(sum);
+#pragma GCC unroll 8
+    for (int r = 0; r < Rows; ++r) {
+#pragma GCC unroll 4
+      for (int j = 0; j < Blocks; ++j) pin(sum[r][j]);
     }
   }
 }
@@ -60,13 +62,15 @@ inline void store_canonical(float* c, __m512 value) {
 
 /// f = fma(t - zp·colsum, s_row·s_col, bias): a row of one K block.
 template <int Rows, int Blocks>
-inline void finish_single(const Tile<Rows, Blocks>& tile, const PanelS8& panel, const RowBlock& rows,
-                          std::ptrdiff_t ldc) {
+[[gnu::always_inline]] inline void finish_single(const __m512i (&sum)[Rows][Blocks], const PanelS8& panel,
+                                                 const RowBlock& rows, std::ptrdiff_t ldc) {
+#pragma GCC unroll 4
   for (int j = 0; j < Blocks; ++j) {
     const __m512 scale = _mm512_loadu_ps(panel.scale + j * 16), bias = _mm512_loadu_ps(panel.bias + j * 16);
+#pragma GCC unroll 8
     for (int r = 0; r < Rows; ++r) {
       const __m512 both = _mm512_mul_ps(_mm512_set1_ps(rows.rows[r].scale), scale);
-      const __m512 value = centred(tile.sum[r][j], rows.rows[r], panel.colsum + j * 16);
+      const __m512 value = centred(sum[r][j], rows.rows[r], panel.colsum + j * 16);
       store_canonical(rows.c + r * ldc + j * 16, _mm512_fmadd_ps(value, both, bias));
     }
   }
@@ -74,15 +78,18 @@ inline void finish_single(const Tile<Rows, Blocks>& tile, const PanelS8& panel, 
 
 /// K block `block` of several: f = fma(t_b - zp_b·colsum_b, s_b, f) in C, and after the last f·s_col + bias.
 template <int Rows, int Blocks>
-inline void finish_block(const Tile<Rows, Blocks>& tile, const PanelS8& panel, const RowBlock& rows,
-                         std::ptrdiff_t ldc, int block, int blocks) {
+[[gnu::always_inline]] inline void finish_block(const __m512i (&sum)[Rows][Blocks], const PanelS8& panel,
+                                                const RowBlock& rows, std::ptrdiff_t ldc, int block,
+                                                int blocks) {
+#pragma GCC unroll 4
   for (int j = 0; j < Blocks; ++j) {
     const __m512 scale = _mm512_loadu_ps(panel.scale + j * 16), bias = _mm512_loadu_ps(panel.bias + j * 16);
+#pragma GCC unroll 8
     for (int r = 0; r < Rows; ++r) {
       const RowScale& row = rows.rows[r * blocks + block];
       float* c = rows.c + r * ldc + j * 16;
       const __m512 before = block == 0 ? _mm512_setzero_ps() : _mm512_loadu_ps(c);
-      const __m512 value = centred(tile.sum[r][j], row, panel.colsum + block * kPanelColumns + j * 16);
+      const __m512 value = centred(sum[r][j], row, panel.colsum + block * kPanelColumns + j * 16);
       const __m512 f = _mm512_fmadd_ps(value, _mm512_set1_ps(row.scale), before);
       if (block + 1 < blocks) {
         _mm512_storeu_ps(c, f);
@@ -95,17 +102,18 @@ inline void finish_block(const Tile<Rows, Blocks>& tile, const PanelS8& panel, c
 
 template <int Rows, int Blocks>
 inline void product(const GemmArgs& args, const PanelS8& panel, const RowBlock& rows) {
-  Tile<Rows, Blocks> tile;
   const int blocks = row_block_count(args.k), depth = row_block_depth(args.k);
   if (blocks == 1) {
-    multiply(rows.a, args.lda, panel.weights, (args.k + 3) / 4, tile);
-    finish_single(tile, panel, rows, args.ldc);
+    __m512i sum[Rows][Blocks];
+    multiply(rows.a, args.lda, panel.weights, (args.k + 3) / 4, sum);
+    finish_single(sum, panel, rows, args.ldc);
   }
   for (int block = 0; blocks > 1 && block < blocks; ++block) {
     const int begin = block * depth, length = block + 1 < blocks ? depth : args.k - begin;
+    __m512i sum[Rows][Blocks];
     multiply(rows.a + begin, args.lda, panel.weights + static_cast<std::ptrdiff_t>(begin) * Blocks * 16,
-             (length + 3) / 4, tile);
-    finish_block(tile, panel, rows, args.ldc, block, blocks);
+             (length + 3) / 4, sum);
+    finish_block(sum, panel, rows, args.ldc, block, blocks);
   }
   if (args.epilogue != nullptr) args.epilogue(rows.c, args.ldc, Rows, Blocks * 16);
 }
