@@ -35,7 +35,7 @@ inline void widen(const std::uint8_t* a, std::ptrdiff_t lda, int rows, int quads
   }
 }
 
-/// Keeps `value` in a register, as in gemm_u8s8_avx512vnni.h.
+/// Keeps `value` in a register and the rows in their order: g++ 12 would multiply all rows first and spill.
 inline void pin(__m256i& value) { __asm__ volatile("" : "+x"(value)); }
 
 template <int Rows>
@@ -46,6 +46,7 @@ template <int Rows>
     const __m256i codes = _mm256_set1_epi32(pairs[r][quad]);
     sum[r][0] = _mm256_add_epi32(sum[r][0], _mm256_madd_epi16(codes, left));
     sum[r][1] = _mm256_add_epi32(sum[r][1], _mm256_madd_epi16(codes, right));
+    pin(sum[r][0]), pin(sum[r][1]);
   }
 }
 
@@ -62,8 +63,6 @@ template <int Rows>
     accumulate(wide.even, quad, _mm256_srai_epi16(_mm256_slli_epi16(left, 8), 8),
                _mm256_srai_epi16(_mm256_slli_epi16(right, 8), 8), sum);
     accumulate(wide.odd, quad, _mm256_srai_epi16(left, 8), _mm256_srai_epi16(right, 8), sum);
-#pragma GCC unroll 8
-    for (int r = 0; r < Rows; ++r) pin(sum[r][0]), pin(sum[r][1]);
   }
 }
 

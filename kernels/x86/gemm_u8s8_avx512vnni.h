@@ -55,9 +55,11 @@ inline __m512 centred(__m512i sum, const RowScale& row, const std::int32_t* cols
   return _mm512_cvtepi32_ps(_mm512_sub_epi32(sum, zero));
 }
 
+/// Stores `value` with NaN as 0x7FC00000. The table keeps the first operand for the two kinds of NaN and
+/// takes the second for all else: one instruction where compare and blend are two.
 inline void store_canonical(float* c, __m512 value) {
   const __m512 nan = _mm512_castsi512_ps(_mm512_set1_epi32(0x7FC00000));
-  _mm512_storeu_ps(c, _mm512_mask_mov_ps(value, _mm512_cmp_ps_mask(value, value, _CMP_UNORD_Q), nan));
+  _mm512_storeu_ps(c, _mm512_fixupimm_ps(nan, value, _mm512_set1_epi32(0x11111100), 0));
 }
 
 /// f = fma(t - zp·colsum, s_row·s_col, bias): a row of one K block.
