@@ -89,21 +89,29 @@ inline void score_rows(const AttentionArgs& args, const AttentionScratch& scratc
   }
 }
 
-/// scores become exp(score - max); returns their sum. Keys beyond the sequence become 0.
-template <class V>
-inline float exponentiate(float* scores, int length) {
+/// Scores of Rows rows become exp(score - max), sums their sums. Keys beyond the sequence become 0. Rows side
+/// by side hide the latency of each other's chains and reductions.
+template <class V, int Rows>
+inline void exponentiate(float* scores, std::ptrdiff_t ld, int length, float* sums) {
   const int keys = round_up(length, 16);
-  for (int key = length; key < keys; ++key) scores[key] = -__builtin_inff();
-  V largest = V::set(-__builtin_inff());
-  for (int key = 0; key < keys; key += 16) largest = V::max(V::load(scores + key), largest);
-  const V most = V::set(V::largest(largest));
-  V sum = V::set(0.0F);
-  for (int key = 0; key < keys; key += 16) {
-    const V e = exp_nonpositive(V::load(scores + key) - most);
-    e.store(scores + key);
-    sum = sum + e;
+  V most[Rows], sum[Rows];
+  for (int r = 0; r < Rows; ++r) {
+    for (int key = length; key < keys; ++key) scores[r * ld + key] = -__builtin_inff();
+    most[r] = V::set(-__builtin_inff());
+    sum[r] = V::set(0.0F);
   }
-  return V::sum(sum);
+  for (int key = 0; key < keys; key += 16) {
+    for (int r = 0; r < Rows; ++r) most[r] = V::max(V::load(scores + r * ld + key), most[r]);
+  }
+  for (int r = 0; r < Rows; ++r) most[r] = V::set(V::largest(most[r]));
+  for (int key = 0; key < keys; key += 16) {
+    for (int r = 0; r < Rows; ++r) {
+      const V e = exp_below_overflow(V::load(scores + r * ld + key) - most[r]);
+      e.store(scores + r * ld + key);
+      sum[r] = sum[r] + e;
+    }
+  }
+  for (int r = 0; r < Rows; ++r) sums[r] = V::sum(sum[r]);
 }
 
 /// out = P·V / sum for Rows queries and Blocks · 16 columns: each lane one FMA chain, keys ascending.
@@ -151,8 +159,10 @@ template <class V, int Rows>
 inline void attention_rows(const AttentionArgs& args, const AttentionScratch& scratch, int row) {
   score_rows<V, Rows>(args, scratch, row);
   float sums[Rows];
-  for (int r = 0; r < Rows; ++r) {
-    sums[r] = exponentiate<V>(scratch.scores + r * static_cast<std::ptrdiff_t>(scratch.keys), args.length);
+  constexpr int kGroup = Rows < V::kRowsOfExp ? Rows : V::kRowsOfExp;
+  for (int r = 0; r < Rows; r += kGroup) {
+    float* scores = scratch.scores + r * static_cast<std::ptrdiff_t>(scratch.keys);
+    exponentiate<V, kGroup>(scores, scratch.keys, args.length, sums + r);
   }
   value_rows<V, Rows>(args, scratch, row, sums);
 }

@@ -17,6 +17,7 @@ struct F32x16Avx2 {
     __m256 low, high;
   };
   static constexpr int kRegisterFactor = 1;  ///< how many V a tile keeps side by side: 16 registers, two a V
+  static constexpr int kRowsOfExp = 2;       ///< rows whose exp runs side by side in its registers
 
   static V set(float x) { return {_mm256_set1_ps(x), _mm256_set1_ps(x)}; }
   static V canonical_nan() {
