@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Fits the polynomials of functions.h and prints function_coefficients.h.
 
-    python3 kernels/portable/fit_functions.py > kernels/portable/function_coefficients.h
+    python3 kernels/portable/fit_functions.py | clang-format > kernels/portable/function_coefficients.h
 
 Each polynomial is the weighted minimax fit found by the Remez exchange on a dense grid, rounded to float at
 the end. Needs nothing but Python's standard library.

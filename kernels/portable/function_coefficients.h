@@ -5,34 +5,33 @@ namespace nybble::kernels {
 
 /// exp(r) = 1 + r + r²·Σ c[j]·r^j for |r| ≤ ln 2 / 2, to 3.1e-09 relative.
 inline constexpr float kExpCoefficients[5] = {
-    0x1.fffffcp-2f, 0x1.555492p-3f, 0x1.5558f2p-5f, 0x1.1239e2p-7f,
-    0x1.6a2434p-10f,
+    0x1.fffffcp-2f, 0x1.555492p-3f, 0x1.5558f2p-5f, 0x1.1239e2p-7f, 0x1.6a2434p-10f,
 };
 
 /// Φ(-(j·0.8 + t)) = Σ c[d][j]·t^d for |t| ≤ 0.4, to 5.0e-05 relative: c[d][8].
 inline constexpr float kNormalTail[8][8] = {
-    {0x1p-1f, 0x1.b1e13ep-3f, 0x1.c0ea72p-5f, 0x1.0c9deap-7f,
-     0x1.68421ap-11f, 0x1.09ad7cp-15f, 0x1.a9ea84p-21f, 0x1.70436ap-27f},
-    {-0x1.988454p-2f, -0x1.28a4e6p-2f, -0x1.c654fp-4f, -0x1.6ee976p-6f,
-     -0x1.387ca2p-9f, -0x1.18a9c8p-13f, -0x1.09d954p-18f, -0x1.09964ep-24f},
-    {0x1.b5cdaep-29f, 0x1.daa12ep-4f, 0x1.6b774ep-4f, 0x1.b84b5cp-6f,
-     0x1.f3fa2ep-9f, 0x1.18a9ccp-12f, 0x1.3f03aap-17f, 0x1.73c0fcp-23f},
-    {0x1.1057f6p-4f, 0x1.1cc57p-6f, -0x1.d87e82p-6f, -0x1.2315c6p-6f,
-     -0x1.e13fbp-9f, -0x1.5eccf8p-12f, -0x1.e7ec8cp-17f, -0x1.4f226p-22f},
-    {-0x1.11c876p-24f, -0x1.753e62p-6f, -0x1.ab2afap-9f, 0x1.951398p-8f,
-     0x1.2dbff6p-9f, 0x1.2ffadp-12f, 0x1.09ed6p-16f, 0x1.b5ab38p-22f},
-    {-0x1.46a44ep-7f, 0x1.11796cp-10f, 0x1.5f2d88p-8f, -0x1.3abe7p-12f,
-     -0x1.e297dcp-11f, -0x1.7e04fcp-13f, -0x1.bab5b4p-17f, -0x1.c46d22p-22f},
-    {0x1.48fbf6p-22f, 0x1.71484ap-9f, -0x1.ed06fep-11f, -0x1.7198eap-11f,
-     0x1.71e5bcp-13f, 0x1.5e47d4p-14f, 0x1.252662p-17f, 0x1.7f5abcp-22f},
-    {0x1.2c2948p-10f, -0x1.dea206p-12f, -0x1.8d21d4p-12f, 0x1.1699bp-12f,
-     0x1.5706b4p-16f, -0x1.9184bap-16f, -0x1.f35172p-19f, -0x1.8b10b4p-23f},
+    {0x1p-1f, 0x1.b1e13ep-3f, 0x1.c0ea72p-5f, 0x1.0c9deap-7f, 0x1.68421ap-11f, 0x1.09ad7cp-15f,
+     0x1.a9ea84p-21f, 0x1.70436ap-27f},
+    {-0x1.988454p-2f, -0x1.28a4e6p-2f, -0x1.c654fp-4f, -0x1.6ee976p-6f, -0x1.387ca2p-9f, -0x1.18a9c8p-13f,
+     -0x1.09d954p-18f, -0x1.09964ep-24f},
+    {0x1.b5cdaep-29f, 0x1.daa12ep-4f, 0x1.6b774ep-4f, 0x1.b84b5cp-6f, 0x1.f3fa2ep-9f, 0x1.18a9ccp-12f,
+     0x1.3f03aap-17f, 0x1.73c0fcp-23f},
+    {0x1.1057f6p-4f, 0x1.1cc57p-6f, -0x1.d87e82p-6f, -0x1.2315c6p-6f, -0x1.e13fbp-9f, -0x1.5eccf8p-12f,
+     -0x1.e7ec8cp-17f, -0x1.4f226p-22f},
+    {-0x1.11c876p-24f, -0x1.753e62p-6f, -0x1.ab2afap-9f, 0x1.951398p-8f, 0x1.2dbff6p-9f, 0x1.2ffadp-12f,
+     0x1.09ed6p-16f, 0x1.b5ab38p-22f},
+    {-0x1.46a44ep-7f, 0x1.11796cp-10f, 0x1.5f2d88p-8f, -0x1.3abe7p-12f, -0x1.e297dcp-11f, -0x1.7e04fcp-13f,
+     -0x1.bab5b4p-17f, -0x1.c46d22p-22f},
+    {0x1.48fbf6p-22f, 0x1.71484ap-9f, -0x1.ed06fep-11f, -0x1.7198eap-11f, 0x1.71e5bcp-13f, 0x1.5e47d4p-14f,
+     0x1.252662p-17f, 0x1.7f5abcp-22f},
+    {0x1.2c2948p-10f, -0x1.dea206p-12f, -0x1.8d21d4p-12f, 0x1.1699bp-12f, 0x1.5706b4p-16f, -0x1.9184bap-16f,
+     -0x1.f35172p-19f, -0x1.8b10b4p-23f},
 };
 
 /// gelu(x) = max(x, 0) + a·Σ c[j]·a^j with a = min(|x|, 3.9), to 1.49e-04.
 inline constexpr float kGeluQCoefficients[7] = {
-    -0x1.ff503cp-2f, 0x1.8a70a6p-2f, 0x1.ab7c84p-5f, -0x1.2d9e8cp-3f,
-    0x1.ef589ep-5f, -0x1.57c08p-7f, 0x1.67f3c6p-11f,
+    -0x1.ff503cp-2f, 0x1.8a70a6p-2f, 0x1.ab7c84p-5f,  -0x1.2d9e8cp-3f,
+    0x1.ef589ep-5f,  -0x1.57c08p-7f, 0x1.67f3c6p-11f,
 };
 
 }  // namespace nybble::kernels
