@@ -84,6 +84,10 @@ void fill_row(Random& random, RowKind kind, float* x, int n) {
   float& one = x[random.integer(0, n - 1)];
   if (kind == RowKind::one_huge) one = 1e30F * random.unit();
   if (kind == RowKind::overflowing_span) x[0] = 3.3e38F, x[n - 1] = -3.3e38F;
+  if (kind == RowKind::half_steps) {
+    x[0] = -0.5F - static_cast<float>(random.integer(0, 253));
+    x[n - 1] = n > 1 ? 254 + x[0] : x[0];
+  }
   if (kind == RowKind::with_nan) one = std::bit_cast<float>(0xFFC12345);
   if (kind == RowKind::with_infinity)
     one = std::numeric_limits<float>::infinity() * (random.unit() < 0 ? -1.0F : 1.0F);

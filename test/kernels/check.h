@@ -58,6 +58,7 @@ enum class RowKind {
   zeros,
   minus_zeros,
   overflowing_span,
+  half_steps,  // the least value is half a step from a code: unclamped codes would be 0 and 256
   with_nan,
   with_infinity,
   mixed_specials,

@@ -39,6 +39,7 @@ void fill_pack(Context& context, const Shape& s, Guarded<std::byte>& pack) {
   Guarded<float> w(static_cast<std::size_t>(s.n) * s.k), scale(s.n), bias(s.n);
   for (int n = 0; n < s.n; ++n) {
     scale[n] = 0x1p-9F * static_cast<float>(context.random.integer(1, 255));
+    if (context.random.integer(0, 15) == 0) scale[n] = 0x1p40F;  // with a huge row: infinity · 0
     bias[n] = context.random.normal();
     for (int k = 0; k < s.k; ++k) {
       const std::size_t i = static_cast<std::size_t>(n) * s.k + k;
@@ -66,6 +67,7 @@ void fill_rows(Random& random, Guarded<RowScale>& rows) {
   for (std::size_t i = 0; i < rows.size(); ++i) {
     rows[i] = {random.normal() * 0.01F, random.integer(1, 255)};
     if (random.integer(0, 20) == 0) rows[i] = {0.0F, 128};
+    if (random.integer(0, 20) == 0) rows[i] = {0x1p100F, 7};
     if (random.integer(0, 20) == 0) rows[i] = {__builtin_nanf(""), 128};
   }
   rows.make_read_only();

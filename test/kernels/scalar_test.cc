@@ -55,6 +55,20 @@ TEST_CASE("quantized rows give the values back to half a step") {
   }
 }
 
+TEST_CASE("a row whose least value is half a step from a code keeps its codes in 1..255") {
+  const KernelSet& set = find_set("scalar");
+  for (int zero = 0; zero < 254; ++zero) {
+    const float low = -0.5F - static_cast<float>(zero);
+    const float x[2] = {low, 254 + low};
+    std::uint8_t q[64];
+    RowScale row;
+    set.quantize_rows_u8(x, 2, 1, 2, q, 64, &row);
+    CHECK(q[0] == (zero % 2 == 0 ? 1 : 2));      // 0 without the clamp where zero is even
+    CHECK(q[1] == (zero % 2 == 0 ? 254 : 255));  // 256 where it is odd
+    CHECK(row.scale == 1);
+  }
+}
+
 TEST_CASE("a product of quantized operands is close to the product of the floats") {
   Random random(2);
   const KernelSet& set = find_set("scalar");
