@@ -14,8 +14,8 @@ class UsageError : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-/// Each adds its subcommand, with help and a callback that does the work. The callbacks throw UsageError, nybble::Error, or
-/// OutputClosed.
+/// Each adds its subcommand, with help and a callback that does the work. The callbacks throw UsageError,
+/// nybble::Error, or OutputClosed.
 void add_embed(CLI::App& app);
 void add_tokenize(CLI::App& app);
 void add_similarity(CLI::App& app);

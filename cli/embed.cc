@@ -39,8 +39,9 @@ class TextSource {
   void check_utf8(const std::string& text) const {
     const auto byte = find_invalid_utf8(text);
     if (!byte) return;
-    throw Error(ErrorCode::bad_input, fmt::format("{}: line {}, byte {}: expected UTF-8, found byte 0x{:02X}", lines_.name(),
-                                                  lines_.line_number(), *byte + 1, static_cast<unsigned char>(text[*byte])));
+    throw Error(ErrorCode::bad_input,
+                fmt::format("{}: line {}, byte {}: expected UTF-8, found byte 0x{:02X}", lines_.name(),
+                            lines_.line_number(), *byte + 1, static_cast<unsigned char>(text[*byte])));
   }
 
   bool strict_;
@@ -50,20 +51,23 @@ class TextSource {
 
 const char* plural(std::size_t count) { return count == 1 ? "" : "s"; }
 
-void report(const EncodeReport& done, const ModelInfo& info, const TextLines& lines, double seconds, bool is_terminal) {
+void report(const EncodeReport& done, const ModelInfo& info, const TextLines& lines, double seconds,
+            bool is_terminal) {
   if (done.cut > 0) {
     fmt::print(stderr, "nybble: {} text{} cut to {} tokens\n", done.cut, plural(done.cut), info.max_tokens);
   }
   if (done.invalid_parts > 0) {
-    fmt::print(stderr, "nybble: {}: {} invalid UTF-8 part{} in {} line{} read as U+FFFD, the first in line {}\n", lines.name(),
-               done.invalid_parts, plural(done.invalid_parts), done.invalid_texts, plural(done.invalid_texts),
-               done.first_invalid + 1);
+    fmt::print(stderr,
+               "nybble: {}: {} invalid UTF-8 part{} in {} line{} read as U+FFFD, the first in line {}\n",
+               lines.name(), done.invalid_parts, plural(done.invalid_parts), done.invalid_texts,
+               plural(done.invalid_texts), done.first_invalid + 1);
   }
   if (is_terminal) {
-    fmt::print(stderr, "{} texts, {} tokens in {:.2f} s: {:.0f} texts/s, {:.0f} tokens/s ({}, {}, {} thread{})\n", done.texts,
-               done.tokens, seconds, static_cast<double>(done.texts) / seconds, static_cast<double>(done.tokens) / seconds,
-               info.weights == Weights::int8 ? "int8" : "f32", info.isa, info.threads,
-               plural(static_cast<std::size_t>(info.threads)));
+    fmt::print(stderr,
+               "{} texts, {} tokens in {:.2f} s: {:.0f} texts/s, {:.0f} tokens/s ({}, {}, {} thread{})\n",
+               done.texts, done.tokens, seconds, static_cast<double>(done.texts) / seconds,
+               static_cast<double>(done.tokens) / seconds, info.weights == Weights::int8 ? "int8" : "f32",
+               info.isa, info.threads, plural(static_cast<std::size_t>(info.threads)));
   }
 }
 
@@ -96,11 +100,16 @@ void add_embed(CLI::App& app) {
   CLI::App* command = app.add_subcommand("embed", "Embed texts, one a line: a row of floats each, in order.");
   options->model.add_all(*command);
   command->add_flag("--strict", options->strict, "invalid UTF-8 is an error, not U+FFFD");
-  command->add_option("--field", options->field, "each line is a JSON object; embed the string in this field");
-  command->add_option("--format", options->format, "jsonl, npy or f32 (raw little-endian floats); else by -o's suffix, else jsonl")
+  command->add_option("--field", options->field,
+                      "each line is a JSON object; embed the string in this field");
+  command
+      ->add_option("--format", options->format,
+                   "jsonl, npy or f32 (raw little-endian floats); else by -o's suffix, else jsonl")
       ->check(CLI::IsMember({"jsonl", "npy", "f32"}));
-  command->add_option("-o,--output", options->output, "else standard output; a regular file is replaced when it is whole");
-  command->add_option("file", options->input, "texts, one a line; - is standard input")->capture_default_str();
+  command->add_option("-o,--output", options->output,
+                      "else standard output; a regular file is replaced when it is whole");
+  command->add_option("file", options->input, "texts, one a line; - is standard input")
+      ->capture_default_str();
   command->footer("Example: nybble embed -o rows.npy texts.txt");
   command->callback([options] { embed(*options); });
 }

@@ -30,7 +30,8 @@ void explain(ExplainOptions& options) {
   }
   const Model model = options.model.load_model();
   if (!options.dump_after.empty() && !dumped) {
-    throw UsageError("--dump-after: no pass '" + options.dump_after + "' ran; the passes are " + passes_text());
+    throw UsageError("--dump-after: no pass '" + options.dump_after + "' ran; the passes are " +
+                     passes_text());
   }
   if (options.graph) output.write(model.graph());
   if (!options.graph && options.dump_after.empty()) {
@@ -48,8 +49,10 @@ void add_explain(CLI::App& app) {
   options->model.add_all(*command);
   command->add_flag("--graph", options->graph, "the graph after all passes instead of the plan");
   command->add_option("--dump-after", options->dump_after, "the graph after this pass instead of the plan");
-  command->add_option("--disable-pass", options->model.load.disabled_passes, "leave a pass out; may be given again");
-  command->footer("The passes, in order: " + passes_text() + "\nExample: nybble explain --weights f32 --graph");
+  command->add_option("--disable-pass", options->model.load.disabled_passes,
+                      "leave a pass out; may be given again");
+  command->footer("The passes, in order: " + passes_text() +
+                  "\nExample: nybble explain --weights f32 --graph");
   command->callback([options] { explain(*options); });
 }
 

@@ -13,7 +13,8 @@ namespace {
 std::string left_over(const ModelInfo& info) {
   std::string text;
   if (info.tokenizer_truncation) text += fmt::format("truncation to {}", *info.tokenizer_truncation);
-  if (info.tokenizer_padding) text += fmt::format("{}padding to {}", text.empty() ? "" : ", ", *info.tokenizer_padding);
+  if (info.tokenizer_padding)
+    text += fmt::format("{}padding to {}", text.empty() ? "" : ", ", *info.tokenizer_padding);
   return text.empty() ? "none" : text + " (left over in tokenizer.json, not applied)";
 }
 
@@ -26,10 +27,10 @@ std::string describe(const ModelInfo& info) {
   };
   line("model", info.folder);
   line("architecture", info.family);
-  line("layers", fmt::format("{}, hidden {}, heads {}, intermediate {}, activation {}", info.layers, info.hidden, info.heads,
-                             info.intermediate, info.activation));
-  line("tokenizer", fmt::format("{}, {} tokens ({} rows in the word table)", info.tokenizer, info.tokenizer_vocabulary,
-                                info.vocabulary));
+  line("layers", fmt::format("{}, hidden {}, heads {}, intermediate {}, activation {}", info.layers,
+                             info.hidden, info.heads, info.intermediate, info.activation));
+  line("tokenizer", fmt::format("{}, {} tokens ({} rows in the word table)", info.tokenizer,
+                                info.tokenizer_vocabulary, info.vocabulary));
   line("tokenizer state", left_over(info));
   line("longest text", fmt::format("{} tokens, by {}", info.max_tokens, info.max_tokens_source));
   line("positions", fmt::format("{}", info.positions));
@@ -50,7 +51,8 @@ std::string describe(const ModelInfo& info) {
 
 void add_info(CLI::App& app) {
   auto options = std::make_shared<ModelOptions>();
-  CLI::App* command = app.add_subcommand("info", "Show a model: architecture, sizes, tokenizer, lengths, pooling, formats, bits.");
+  CLI::App* command = app.add_subcommand(
+      "info", "Show a model: architecture, sizes, tokenizer, lengths, pooling, formats, bits.");
   options->add_plan(*command);
   command->footer("Example: nybble info --model path/to/model");
   command->callback([options] {

@@ -18,7 +18,8 @@ int run(int argc, char** argv) {
   CLI::App app("Quantized transformer encoders on CPUs: a Hugging Face folder in, embeddings out.", "nybble");
   app.set_version_flag("--version", "nybble " + std::string(nybble::version()));
   app.require_subcommand(1);
-  app.footer("Example: nybble embed --format npy -o rows.npy texts.txt\nHelp of a command: nybble COMMAND --help");
+  app.footer(
+      "Example: nybble embed --format npy -o rows.npy texts.txt\nHelp of a command: nybble COMMAND --help");
   nybble::cli::add_embed(app);
   nybble::cli::add_tokenize(app);
   nybble::cli::add_similarity(app);

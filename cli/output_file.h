@@ -11,12 +11,13 @@ namespace nybble::cli {
 /// The reader of stdout has gone away: end quietly.
 struct OutputClosed {};
 
-/// A buffered writer. Every failure to open, write, flush, sync, close or rename throws nybble::Error{io} with file and reason;
-/// EPIPE throws OutputClosed.
+/// A buffered writer. Every failure to open, write, flush, sync, close or rename throws nybble::Error{io}
+/// with file and reason; EPIPE throws OutputClosed.
 class OutputFile {
  public:
-  /// "" or "-": stdout. A path to a regular file, or to nothing: written to a temporary file beside it, which finish() syncs and renames; if
-  /// this object dies before, or the process is interrupted, what was at the path stays as it was. Any other file is written in place.
+  /// "" or "-": stdout. A path to a regular file, or to nothing: written to a temporary file beside it, which
+  /// finish() syncs and renames; if this object dies before, or the process is interrupted, what was at the
+  /// path stays as it was. Any other file is written in place.
   explicit OutputFile(const std::string& path);
   ~OutputFile();
   OutputFile(const OutputFile&) = delete;
@@ -35,8 +36,8 @@ class OutputFile {
   void open_temporary(const std::string& path);
   [[noreturn]] void fail(const char* doing) const;
 
-  std::string name_;       ///< for errors
-  std::string target_;     ///< where the temporary file goes; empty: written in place
+  std::string name_;    ///< for errors
+  std::string target_;  ///< where the temporary file goes; empty: written in place
   std::string temporary_;
   int fd_ = -1;
   std::uint64_t start_ = 0;  ///< offset of the first byte in the file

@@ -39,7 +39,8 @@ RowFormat row_format(const std::string& option, const std::string& path) {
 void RowWriter::require_seekable(const OutputFile& output) {
   if (output.is_seekable()) return;
   throw UsageError(
-      "npy needs a regular file, since its header says how many rows follow: use -o FILE.npy, or --format jsonl or f32");
+      "npy needs a regular file, since its header says how many rows follow: use -o FILE.npy, or --format "
+      "jsonl or f32");
 }
 
 RowWriter::RowWriter(OutputFile& output, RowFormat format, std::size_t columns)

@@ -33,7 +33,8 @@ void similarity(SimilarityOptions& options) {
   OutputFile output("-");
   const std::span<const float> all(rows);
   for (std::size_t i = 1; i < texts.size(); ++i) {
-    output.write(fmt::format("{:.4f}\t{}\n", cosine(all.first(hidden), all.subspan(i * hidden, hidden)), texts[i]));
+    output.write(
+        fmt::format("{:.4f}\t{}\n", cosine(all.first(hidden), all.subspan(i * hidden, hidden)), texts[i]));
   }
   output.finish();
 }
@@ -42,8 +43,8 @@ void similarity(SimilarityOptions& options) {
 
 void add_similarity(CLI::App& app) {
   auto options = std::make_shared<SimilarityOptions>();
-  CLI::App* command =
-      app.add_subcommand("similarity", "Cosine similarity of the first text to each other, a line each: score, tab, text.");
+  CLI::App* command = app.add_subcommand(
+      "similarity", "Cosine similarity of the first text to each other, a line each: score, tab, text.");
   options->model.add_all(*command);
   command->add_option("texts", options->texts, "two texts or more")->required()->expected(2, 1 << 20);
   command->footer("Example: nybble similarity 'rotate log files' 'log rotation utility' 'a chess program'");

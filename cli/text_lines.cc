@@ -28,7 +28,8 @@ TextLines::TextLines(const std::string& path)
       buffer_(std::make_unique<char[]>(kBufferBytes)) {
   if (fd_ < 0) fail(name_, "cannot open");
   struct stat status {};
-  if (::fstat(fd_, &status) == 0 && S_ISREG(status.st_mode)) bytes_total_ = static_cast<std::uint64_t>(status.st_size);
+  if (::fstat(fd_, &status) == 0 && S_ISREG(status.st_mode))
+    bytes_total_ = static_cast<std::uint64_t>(status.st_size);
 }
 
 TextLines::~TextLines() {
@@ -74,8 +75,8 @@ JsonField::~JsonField() = default;
 
 std::string JsonField::of(const std::string& line, const TextLines& source) {
   const auto fail_line = [&](const std::string& expected, std::string_view found) {
-    throw Error(ErrorCode::bad_input,
-                fmt::format("{}: line {}: expected {}, found {}", source.name(), source.line_number(), expected, found));
+    throw Error(ErrorCode::bad_input, fmt::format("{}: line {}: expected {}, found {}", source.name(),
+                                                  source.line_number(), expected, found));
   };
   simdjson::dom::element element;
   if (const auto error = parser_->parser.parse(line).get(element)) {

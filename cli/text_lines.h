@@ -8,8 +8,8 @@
 
 namespace nybble::cli {
 
-/// Reads lines of any length in constant memory. Only \n ends a line; one \r before it is dropped; a last line without \n
-/// counts; an empty line is a text.
+/// Reads lines of any length in constant memory. Only \n ends a line; one \r before it is dropped; a last
+/// line without \n counts; an empty line is a text.
 class TextLines {
  public:
   /// "-": stdin. Throws nybble::Error{io} if the file cannot be opened.
@@ -36,7 +36,8 @@ class TextLines {
   std::uint64_t line_ = 0, bytes_read_ = 0, bytes_total_ = 0;
 };
 
-/// The string at `field` of a line that is a JSON object. Throws nybble::Error{bad_input} with the line's number.
+/// The string at `field` of a line that is a JSON object. Throws nybble::Error{bad_input} with the line's
+/// number.
 class JsonField {
  public:
   explicit JsonField(std::string field);

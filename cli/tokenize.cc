@@ -33,7 +33,8 @@ std::string json_line(const Tokens& tokens) {
       "{{\"ids\":{},\"tokens\":{},\"offsets\":{},\"special\":{}}}\n",
       json_array(tokens.ids, [](std::int32_t id) { return fmt::format("{}", id); }),
       json_array(tokens.tokens, [](const std::string& token) { return nlohmann::json(token).dump(); }),
-      json_array(tokens.offsets, [](const auto& span) { return fmt::format("[{},{}]", span.first, span.second); }),
+      json_array(tokens.offsets,
+                 [](const auto& span) { return fmt::format("[{},{}]", span.first, span.second); }),
       json_array(tokens.special, [](std::uint8_t special) { return fmt::format("{}", special); }));
 }
 
@@ -52,8 +53,8 @@ void tokenize(const TokenizeOptions& options) {
   }
   output.finish();
   if (invalid_parts > 0) {
-    fmt::print(stderr, "nybble: {}: {} invalid UTF-8 part{} read as U+FFFD, the first in line {}\n", lines.name(),
-               invalid_parts, invalid_parts == 1 ? "" : "s", first_invalid_line);
+    fmt::print(stderr, "nybble: {}: {} invalid UTF-8 part{} read as U+FFFD, the first in line {}\n",
+               lines.name(), invalid_parts, invalid_parts == 1 ? "" : "s", first_invalid_line);
   }
 }
 
@@ -61,12 +62,15 @@ void tokenize(const TokenizeOptions& options) {
 
 void add_tokenize(CLI::App& app) {
   auto options = std::make_shared<TokenizeOptions>();
-  CLI::App* command =
-      app.add_subcommand("tokenize", "Tokenize texts, one a line: a JSON object each, offsets in bytes of the text.");
+  CLI::App* command = app.add_subcommand(
+      "tokenize", "Tokenize texts, one a line: a JSON object each, offsets in bytes of the text.");
   options->model.add_model(*command);
-  command->add_option("--max-tokens", options->max_tokens, "cut texts to this many tokens; else they are not cut")
+  command
+      ->add_option("--max-tokens", options->max_tokens,
+                   "cut texts to this many tokens; else they are not cut")
       ->check(CLI::PositiveNumber);
-  command->add_option("file", options->input, "texts, one a line; - is standard input")->capture_default_str();
+  command->add_option("file", options->input, "texts, one a line; - is standard input")
+      ->capture_default_str();
   command->footer("Example: echo 'hello world' | nybble tokenize");
   command->callback([options] { tokenize(*options); });
 }

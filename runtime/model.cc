@@ -6,8 +6,8 @@
 #include "graph/text.h"
 #include "kernels/cpu.h"
 #include "kernels/registry.h"
-#include "runtime/model_folder.h"
 #include "runtime/loaded_model.h"
+#include "runtime/model_folder.h"
 #include "runtime/text_tokens.h"
 
 namespace nybble {
