@@ -9,13 +9,18 @@
 namespace nybble::kernels {
 
 // One constant an isa/*.cc: its only exported symbol.
+extern const KernelSet kAvx512VnniSet;
+extern const KernelSet kAvx2Set;
 extern const KernelSet kScalarSet;
 
 namespace {
 
 // The list to extend with an instruction set: best first.
 std::vector<RegisteredSet> make_registered_sets() {
+  const CpuFeatures cpu = cpu_features();
   return {
+      {&kAvx512VnniSet, cpu.avx512_vnni, "AVX-512 F, BW, DQ, VL and VNNI"},
+      {&kAvx2Set, cpu.avx2_fma, "AVX2, FMA, F16C and BMI2"},
       {&kScalarSet, true, "x86-64"},
   };
 }

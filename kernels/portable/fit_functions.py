@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Fits the polynomials of functions.h and prints function_coefficients.h.
 
-    python3 kernels/portable/fit_functions.py > kernels/portable/function_coefficients.h
+    python3 kernels/portable/fit_functions.py | clang-format > kernels/portable/function_coefficients.h
 
 Each polynomial is the weighted minimax fit found by the Remez exchange on a dense grid, rounded to float at
 the end. Needs nothing but Python's standard library.
@@ -68,7 +68,7 @@ def powers(first, count):
 def literal(value):
     """The nearest float as a hexadecimal literal, which every compiler reads to the same bits."""
     mantissa, exponent = struct.unpack("f", struct.pack("f", value))[0].hex().split("p")
-    return mantissa.rstrip("0").replace(".p", "p") .rstrip(".") + "p" + exponent + "f"
+    return mantissa.rstrip("0").rstrip(".") + "p" + exponent + "f"
 
 
 def table(name, comment, values):
@@ -111,7 +111,8 @@ def fit_normal_tail(step, centres, degree):
 
 def fit_gelu_q(limit):
     c, error = remez(lambda a: -normal_tail(a), powers(0, 7), lambda a: a + 1e-9, 0.0, limit)
-    error = max(error, limit * normal_tail(limit))
+    beyond = abs(limit * sum(c[j] * limit**j for j in range(7)))  # where the truth is all but max(x, 0)
+    error = max(error, beyond)
     comment = f"gelu(x) = max(x, 0) + a·Σ c[j]·a^j with a = min(|x|, {limit}), to {error:.2e}."
     table("kGeluQCoefficients", comment, c)
 

@@ -18,9 +18,10 @@ inline V positive_part(V x) {
   return V::max(x, V::set(0.0F));
 }
 
-/// exp(x) to 1 ulp for x ≤ 0 and NaN: 0 below -87.33, where results would be denormal.
+/// exp(x) to 1 ulp where the result is finite: 0 from -87.33 down, where results would be denormal; NaN stays
+/// some NaN.
 template <class V>
-inline V exp_nonpositive(V x) {
+inline V exp_below_overflow(V x) {
   const V shift = V::set(0x1.8p+23F);  // adding it leaves rint(x / ln 2) in the low bits of the float
   const V shifted = V::fma(x, V::set(0x1.715476p+0F), shift);
   const V n = shifted - shift;
@@ -29,15 +30,14 @@ inline V exp_nonpositive(V x) {
   V p = V::set(kExpCoefficients[4]);
   for (int j = 3; j >= 0; --j) p = V::fma(p, r, V::set(kExpCoefficients[j]));
   p = V::fma(V::fma(p, r, V::set(1.0F)), r, V::set(1.0F));
-  const V result = V::add_to_exponent(p, shifted);
-  return V::select(V::is_nan(x), x, V::zero_where(V::less(x, V::set(-87.33F)), result));
+  const V edge = V::max(V::set(0.0F), x);  // 0 for what is far below, NaN for NaN
+  return V::select(V::less(V::set(-87.33F), x), V::add_to_exponent(p, shifted), edge);
 }
 
 /// exp(x) to 1 ulp: infinity above 88.72.
 template <class V>
 inline V exp(V x) {
-  const V infinity = V::set(__builtin_inff());
-  return V::select(V::less(V::set(88.72F), x), infinity, exp_nonpositive(x));
+  return V::select(V::less(V::set(88.72F), x), V::set(__builtin_inff()), exp_below_overflow(x));
 }
 
 /// Φ(-a), the upper tail of the normal distribution, for 0 ≤ a ≤ 5.9: one polynomial a centre j · 0.8.

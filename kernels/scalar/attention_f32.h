@@ -25,7 +25,7 @@ inline float exponentiate(float* scores, int length) {
   for (int key = 0; key < length; ++key) largest = scores[key] > largest ? scores[key] : largest;
   Lanes sum;
   for (int key = 0; key < length; ++key) {
-    scores[key] = exp_nonpositive(F32x1{scores[key] - largest}).value;
+    scores[key] = exp_below_overflow(F32x1{scores[key] - largest}).value;
     sum.add(key, scores[key]);
   }
   return sum.total();
