@@ -78,7 +78,7 @@ class Line {
   /// Fails with `problem` as the rest of the sentence, at the place `at`.
   [[noreturn]] void fail_at(std::size_t at, const std::string& problem) const {
     throw Error(ErrorCode::bad_input, "graph text, line " + std::to_string(number_) + ", column " +
-                                          std::to_string(at + 1) + ": " + problem);
+                                          std::to_string(at + 1) + ": " + problem.substr(0, kMostTold));
   }
   [[noreturn]] void expected_at(std::size_t at, const std::string& what) const {
     const std::string_view rest = text_.substr(at);

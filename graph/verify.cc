@@ -18,7 +18,14 @@ constexpr std::array<std::string_view, 2> kPositionKinds = {"none", "bias"};
 constexpr std::array<std::string_view, 2> kPoolModes = {"mean", "cls"};
 
 [[noreturn]] void fail(const std::string& sentence) {
-  throw Error(ErrorCode::bad_input, "graph: " + sentence);
+  throw Error(ErrorCode::bad_input, ("graph: " + sentence).substr(0, kMostTold));
+}
+
+/// At most 40 bytes of a text, on one line.
+std::string shown(std::string_view text) {
+  std::string result(text.substr(0, 40));
+  std::replace(result.begin(), result.end(), '\n', ' ');
+  return result;
 }
 
 /// Reads the inputs of one node and says what is wrong with them.
@@ -90,7 +97,7 @@ class Checker {
     std::string list;
     for (const std::string_view name : allowed) list += (list.empty() ? "" : ", ") + std::string(name);
     fail("attribute '" + std::string(attribute) + "' of " + std::string(op_name(node_.op)) +
-         " must be one of " + list + ", found " + found);
+         " must be one of " + list + ", found " + shown(found));
   }
 
  private:

@@ -1,6 +1,10 @@
 // The rules of the IR: what each op takes and makes, and whether a graph keeps them.
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
 #include "graph/ir.h"
 
 namespace nybble::graph {
@@ -16,6 +20,9 @@ ResultType infer_result(const Graph& graph, const Node& node);
 
 /// The largest fixed extent: the product of any two, and three times any one, fit an int64.
 inline constexpr std::int64_t kMaxExtent = (std::int64_t{1} << 31) - 1;
+
+/// Bytes of a problem that an error tells, whatever names a hostile text has.
+inline constexpr std::size_t kMostTold = 1000;
 
 /// Whether `name` can stand in the text form: letters, digits, '_', '.' and '-', at least one.
 bool is_name(std::string_view name);

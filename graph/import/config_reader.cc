@@ -19,6 +19,9 @@ constexpr std::size_t kMostExtents = 8;
 
 /// A JSON value as an error shows it: short, on one line.
 std::string shown(const nlohmann::json& value) {
+  // dump() would recurse as deep as a hostile file nests.
+  if (value.is_array()) return "an array of " + std::to_string(value.size());
+  if (value.is_object()) return "an object";
   std::string text = value.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
   if (text.size() <= kMostShown) return text;
   std::size_t end = kMostShown - 3;

@@ -171,6 +171,14 @@ TEST_CASE("A parse error names line, column, what was expected and what was foun
   REQUIRE(parse_error(c.text) == "graph text, " + c.sentence);
 }
 
+TEST_CASE("A parse error stays short whatever the names") {
+  const std::string name(100000, 'n');
+  const std::string sum = "%y : f32[tokens,5] = add(%" + name + ", %" + name + ")\n";
+  const std::string error = parse_error("input %" + name + " : i32[tokens]\n" + sum);
+  REQUIRE(error.find("graph text, line 2, column 2: graph: input 0 of add (%nnn") == 0);
+  REQUIRE(error.size() < 1100);
+}
+
 TEST_CASE("Every cut of a text parses or fails with line and column") {
   const std::string text = print(random_graph(7, 30));
   std::size_t failed = 0;

@@ -281,6 +281,7 @@ TEST_CASE("linear takes rows, a weight as deep as they are wide, and a bias as w
   REQUIRE(v.error(Op::linear, {v.x, v.w}, {{"activation", std::string("tanh")}}) ==
           "graph: attribute 'activation' of linear must be one of gelu_erf, gelu_erf_q, gelu_tanh, relu, "
           "found tanh");
+  REQUIRE(v.error(Op::linear, {v.x, v.w}, {{"activation", std::string(9999, '\n')}}).size() < 200);
   REQUIRE(v.error(Op::linear, {v.x, v.w}, {{"format", std::string("int9")}}) ==
           "graph: attribute 'format' of linear must be one of f32, int8, found int9");
 }
