@@ -30,7 +30,8 @@ std::string shorten(std::string text) {
 /// The parser's sentence without its prefix and without the text that it read last, which can be very long.
 std::string reason_of(const json::exception& error) {
   std::string reason = error.what();
-  if (const auto start = reason.find(": "); start != std::string::npos) reason.erase(0, start + 2);
+  if (const auto start = reason.find("] "); start != std::string::npos) reason.erase(0, start + 2);
+  if (reason.rfind("parse error at ", 0) == 0) reason.erase(0, reason.find(": ") + 2);
   const auto last_read = reason.find("; last read: '");
   if (last_read == std::string::npos) return reason;
   const auto rest = reason.rfind("'; expected");
