@@ -1,7 +1,7 @@
 // The ways into a Model: texts, pairs, ids, streams. All end as batches of sequences.
 #include <algorithm>
 
-#include "runtime/model_impl.h"
+#include "runtime/loaded_model.h"
 #include "tokenizer/utf8.h"
 
 namespace nybble {
@@ -31,7 +31,7 @@ std::string_view readable(std::string_view text, std::size_t index, std::string&
 /// One call: collects sequences, and runs a batch whenever the next would not fit.
 class EncodeCall {
  public:
-  EncodeCall(const Model::Impl& model, const EncodeOptions& options)
+  EncodeCall(const runtime::LoadedModel& model, const EncodeOptions& options)
       : model_(model), options_(options), batch_(model.sizes, model.batch_tokens) {}
 
   /// Where the next batch's rows go: called with the batch's sequences before it runs, and after it ran.
@@ -79,7 +79,7 @@ class EncodeCall {
     if (rows_done) rows_done(sequences);
   }
 
-  const Model::Impl& model_;
+  const runtime::LoadedModel& model_;
   const EncodeOptions& options_;
   runtime::BatchBuilder batch_;
   EncodeReport report_;

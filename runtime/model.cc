@@ -7,7 +7,7 @@
 #include "kernels/cpu.h"
 #include "kernels/registry.h"
 #include "runtime/model_folder.h"
-#include "runtime/model_impl.h"
+#include "runtime/loaded_model.h"
 #include "runtime/text_tokens.h"
 
 namespace nybble {
@@ -101,7 +101,7 @@ Model Model::load(std::string_view model, const LoadOptions& options) {
       options.isa.empty() ? kernels::default_set() : kernels::find_set(options.isa);
   const ModelFolder folder = runtime::read_model_folder(runtime::resolve_model(model));
 
-  auto impl = std::make_shared<Impl>();
+  auto impl = std::make_shared<runtime::LoadedModel>();
   ModelInfo& info = impl->info;
   impl->output = options.output;
   impl->batch_tokens = options.batch_tokens;
@@ -147,6 +147,12 @@ Model Model::load(std::string_view model, const LoadOptions& options) {
   return result;
 }
 
+std::vector<std::string> pass_names() {
+  std::vector<std::string> names;
+  for (const graph::Pass& pass : graph::passes()) names.emplace_back(pass.name);
+  return names;
+}
+
 const ModelInfo& Model::info() const { return impl_->info; }
 std::string Model::explain() const { return runtime::describe(impl_->lowered.plan); }
 const std::string& Model::graph() const { return impl_->graph_text; }
@@ -155,10 +161,10 @@ Tokens Model::tokenize(std::string_view text) const {
   return runtime::tokenize_text(*impl_->tokenizer, text, nullptr, impl_->info.max_tokens);
 }
 
-void Model::Impl::run(const runtime::Batch& batch, const EncodeOptions& options) const {
+void runtime::LoadedModel::run(const Batch& batch, const EncodeOptions& options) const {
   if (options.stop.stop_requested()) throw Error(ErrorCode::cancelled, "the call was cancelled");
-  const runtime::WorkspacePool::Loan workspace = workspaces->borrow(options.wait, options.stop);
-  runtime::run_plan(lowered.plan, batch, *workspace, *scheduler);
+  const WorkspacePool::Loan workspace = workspaces->borrow(options.wait, options.stop);
+  run_plan(lowered.plan, batch, *workspace, *scheduler);
 }
 
 }  // namespace nybble

@@ -1,7 +1,5 @@
 #include "runtime/onednn_matmul.h"
 
-#include <omp.h>
-
 #include <algorithm>
 #include <array>
 #include <bit>
@@ -11,6 +9,10 @@
 #include <vector>
 
 #include "nybble/error.h"
+
+// The OpenMP runtime that oneDNN is linked with. Declared here: clang has no omp.h beside GCC's library.
+extern "C" int omp_get_max_threads();
+extern "C" void omp_set_num_threads(int threads);
 
 namespace nybble::runtime {
 namespace {

@@ -32,6 +32,10 @@
 
 namespace nybble {
 
+namespace runtime {
+struct LoadedModel;
+}
+
 /// "0.1.0"
 NYBBLE_API std::string_view version();
 
@@ -71,6 +75,9 @@ struct LoadOptions {
   /// Called after each graph pass with its name and the graph as text; may be empty.
   std::function<void(std::string_view pass, const std::string& graph)> on_pass;
 };
+
+/// The names of the graph passes, in the order in which they run.
+NYBBLE_API std::vector<std::string> pass_names();
 
 /// What a loaded model is. Immutable.
 struct ModelInfo {
@@ -184,8 +191,7 @@ class NYBBLE_API Model {
   const std::string& graph() const;
 
  private:
-  struct Impl;
-  std::shared_ptr<const Impl> impl_;
+  std::shared_ptr<const runtime::LoadedModel> impl_;
 };
 
 // ---- the machine ----

@@ -13,10 +13,10 @@
 #include "runtime/workspace_pool.h"
 #include "tokenizer/tokenizer.h"
 
-namespace nybble {
+namespace nybble::runtime {
 
 /// Members are ordered so that each may point at those before it.
-struct Model::Impl {
+struct LoadedModel {
   ModelInfo info;
   graph::EncoderSizes sizes;
   graph::Graph graph;  ///< after all passes
@@ -24,13 +24,13 @@ struct Model::Impl {
   Output output = Output::embedding;
   std::size_t batch_tokens = 0;
   std::unique_ptr<tokenizer::Tokenizer> tokenizer;
-  std::unique_ptr<runtime::Weights> weights;
-  std::unique_ptr<runtime::Scheduler> scheduler;
-  runtime::LoweredModel lowered;
-  mutable std::unique_ptr<runtime::WorkspacePool> workspaces;
+  std::unique_ptr<Weights> weights;
+  std::unique_ptr<Scheduler> scheduler;
+  LoweredModel lowered;
+  mutable std::unique_ptr<WorkspacePool> workspaces;
 
   /// Runs the plan on `batch`.
-  void run(const runtime::Batch& batch, const EncodeOptions& options) const;
+  void run(const Batch& batch, const EncodeOptions& options) const;
 };
 
-}  // namespace nybble
+}  // namespace nybble::runtime
