@@ -92,6 +92,11 @@ std::optional<std::int64_t> whole_number(const json& value, bool saturate) {
 }  // namespace
 
 json parse_json(std::string_view text, std::string_view name) {
+  // The parser takes a zero byte for the end and would ignore what follows.
+  if (const auto zero = text.find('\0'); zero != std::string_view::npos) {
+    throw Error(ErrorCode::unsupported_model,
+                fmt::format("{}: {}: expected valid JSON, found a zero byte", name, position_of(text, zero)));
+  }
   try {
     return json::parse(text.begin(), text.end(), StructureCheck(name));
   } catch (const json::parse_error& error) {

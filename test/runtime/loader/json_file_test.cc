@@ -34,6 +34,8 @@ TEST_CASE("bad JSON is refused with line and column") {
   CHECK(sentence("1e999") == "c.json: expected valid JSON, found number overflow parsing '1e999'");
   CHECK(sentence("{\"a\":\"\xFF\"}").find("c.json: line 1, column 7: ") == 0);
   CHECK(sentence("{\"a\": NaN}").find("c.json: line 1, column 7: ") == 0);
+  CHECK(sentence(std::string_view("{}\0x", 4)) ==
+        "c.json: line 1, column 3: expected valid JSON, found a zero byte");
   CHECK(sentence(std::string(100000, '"')).size() < 300);
 }
 
@@ -49,7 +51,11 @@ TEST_CASE("JSON nested too deep is refused") {
   const auto nested = [](std::size_t depth) { return std::string(depth, '[') + std::string(depth, ']'); };
   CHECK(parse_json(nested(64), "c.json").is_array());
   CHECK(sentence(nested(66)) == "c.json: expected JSON nested at most 64 deep, found more");
+  CHECK(sentence(std::string_view("{}\0x", 4)) ==
+        "c.json: line 1, column 3: expected valid JSON, found a zero byte");
   CHECK(sentence(std::string(1000000, '[')) == "c.json: expected JSON nested at most 64 deep, found more");
+  CHECK(sentence(std::string_view("{}\0x", 4)) ==
+        "c.json: line 1, column 3: expected valid JSON, found a zero byte");
   CHECK(sentence(std::string(1000000, '{')).find("c.json: line 1, column 2: ") == 0);
 }
 
