@@ -187,9 +187,13 @@ Tokenizer::~Tokenizer() = default;
 
 Tokenizer Tokenizer::from_file(const std::filesystem::path& file) {
   simdjson::padded_string json;
-  const auto error = simdjson::padded_string::load(file.string()).get(json);
-  if (error != simdjson::SUCCESS)
-    throw Error(ErrorCode::io, file.string() + ": expected a readable file, found none.");
+  if (simdjson::padded_string::load(file.string()).get(json) != simdjson::SUCCESS) {
+    std::error_code ignored;
+    const char* found = std::filesystem::is_directory(file, ignored) ? "a directory"
+                        : std::filesystem::exists(file, ignored)     ? "one that cannot be read"
+                                                                     : "none";
+    throw Error(ErrorCode::io, file.string() + ": expected a readable file, found " + found + ".");
+  }
   return Tokenizer(std::make_unique<Impl>(parse(json, file.string())));
 }
 

@@ -28,7 +28,6 @@ void Vocabulary::add(std::string_view token, std::int32_t id) {
 
 bool Vocabulary::freeze() {
   sort_by_token();
-  index_by_id();
   std::vector<Trie::Entry> keys;
   keys.reserve(entries_.size());
   for (const Entry& entry : entries_) keys.push_back({text_of(entry), entry.id});
@@ -38,10 +37,6 @@ bool Vocabulary::freeze() {
 }
 
 void Vocabulary::sort_by_token() {
-  struct Keyed {
-    std::uint64_t key;
-    std::uint32_t index;
-  };
   std::vector<Keyed> keyed(entries_.size());
   for (std::uint32_t i = 0; i < keyed.size(); ++i) keyed[i] = {sort_key(text_of(entries_[i])), i};
   std::sort(keyed.begin(), keyed.end(), [&](const Keyed& a, const Keyed& b) {
@@ -49,22 +44,29 @@ void Vocabulary::sort_by_token() {
     const int order = text_of(entries_[a.index]).compare(text_of(entries_[b.index]));
     return order != 0 ? order < 0 : a.index < b.index;
   });
+  const auto last = std::unique(keyed.rbegin(), keyed.rend(), [&](const Keyed& a, const Keyed& b) {
+    return a.key == b.key && text_of(entries_[a.index]) == text_of(entries_[b.index]);
+  });
+  keyed.erase(keyed.begin(), last.base());
+  index_by_id(keyed);
   std::vector<Entry> sorted;
-  sorted.reserve(entries_.size());
-  for (const Keyed& k : keyed) {
-    const Entry& entry = entries_[k.index];
-    if (!sorted.empty() && text_of(sorted.back()) == text_of(entry)) sorted.pop_back();
-    sorted.push_back(entry);
-  }
+  sorted.reserve(keyed.size());
+  for (const Keyed& k : keyed) sorted.push_back(entries_[k.index]);
   entries_ = std::move(sorted);
 }
 
-void Vocabulary::index_by_id() {
-  by_id_.resize(entries_.size());
-  for (std::uint32_t i = 0; i < by_id_.size(); ++i) by_id_[i] = i;
-  std::sort(by_id_.begin(), by_id_.end(), [&](std::uint32_t a, std::uint32_t b) {
-    return entries_[a].id != entries_[b].id ? entries_[a].id < entries_[b].id : a < b;
-  });
+/// Files list their tokens by id: taken in that order, there is nothing to sort.
+void Vocabulary::index_by_id(const std::vector<Keyed>& keyed) {
+  constexpr std::uint32_t kGone = 0xFFFFFFFF;
+  std::vector<std::uint32_t> place(entries_.size(), kGone);
+  for (std::uint32_t i = 0; i < keyed.size(); ++i) place[keyed[i].index] = i;
+  for (std::size_t i = 0; i < entries_.size(); ++i) {
+    if (place[i] != kGone) by_id_.push_back({entries_[i].id, place[i]});
+  }
+  const auto before = [](const IdPlace& a, const IdPlace& b) {
+    return a.id != b.id ? a.id < b.id : a.entry < b.entry;
+  };
+  if (!std::is_sorted(by_id_.begin(), by_id_.end(), before)) std::sort(by_id_.begin(), by_id_.end(), before);
 }
 
 std::optional<std::int32_t> Vocabulary::id(std::string_view token) const {
@@ -73,11 +75,10 @@ std::optional<std::int32_t> Vocabulary::id(std::string_view token) const {
 }
 
 std::string_view Vocabulary::token(std::int32_t id) const {
-  const auto after =
-      std::upper_bound(by_id_.begin(), by_id_.end(), id,
-                       [&](std::int32_t wanted, std::uint32_t i) { return wanted < entries_[i].id; });
-  if (after == by_id_.begin() || entries_[*(after - 1)].id != id) return {};
-  return text_of(entries_[*(after - 1)]);
+  const auto after = std::upper_bound(by_id_.begin(), by_id_.end(), id,
+                                      [](std::int32_t wanted, const IdPlace& at) { return wanted < at.id; });
+  if (after == by_id_.begin() || (after - 1)->id != id) return {};
+  return text_of(entries_[(after - 1)->entry]);
 }
 
 }  // namespace nybble::tokenizer

@@ -25,7 +25,7 @@ class Vocabulary {
   /// Empty if no token has this id; of tokens that share it, the last in byte order.
   std::string_view token(std::int32_t id) const;
   std::size_t size() const { return entries_.size(); }  ///< different tokens
-  std::int32_t largest_id() const { return by_id_.empty() ? -1 : entries_[by_id_.back()].id; }
+  std::int32_t largest_id() const { return by_id_.empty() ? -1 : by_id_.back().id; }
   std::size_t longest_token() const { return longest_; }  ///< in bytes
   const Trie& trie() const { return trie_; }
 
@@ -35,12 +35,20 @@ class Vocabulary {
     std::int32_t id;
   };
   std::string_view text_of(const Entry& entry) const { return {text_.data() + entry.offset, entry.size}; }
+  struct Keyed {
+    std::uint64_t key;  ///< orders most pairs of tokens without a look at them
+    std::uint32_t index;
+  };
+  struct IdPlace {
+    std::int32_t id;
+    std::uint32_t entry;
+  };
   void sort_by_token();
-  void index_by_id();
+  void index_by_id(const std::vector<Keyed>& keyed);
 
   std::string text_;
-  std::vector<Entry> entries_;        ///< sorted by token once frozen
-  std::vector<std::uint32_t> by_id_;  ///< indices of entries_, ids ascending
+  std::vector<Entry> entries_;  ///< sorted by token once frozen
+  std::vector<IdPlace> by_id_;  ///< ids ascending
   std::size_t longest_ = 0;
   Trie trie_;
 };
