@@ -112,6 +112,8 @@ double number(const Node& node, std::string_view attribute);
 const std::string& text(const Node& node, std::string_view attribute);
 bool has(const Node& node, std::string_view attribute);
 
+// These three look at every node (or output): count first (passes/value_uses.h) where many values are asked
+// for.
 /// The indices of the nodes that read `value`, in order.
 std::vector<std::size_t> readers(const Graph& graph, ValueId value);
 /// The node that makes `value`, or -1 for inputs and weights.

@@ -2,8 +2,9 @@
 
 #include <algorithm>
 #include <array>
-#include <set>
+#include <cmath>
 #include <span>
+#include <unordered_set>
 
 #include "graph/text.h"
 #include "nybble/error.h"
@@ -17,7 +18,14 @@ constexpr std::array<std::string_view, 2> kPositionKinds = {"none", "bias"};
 constexpr std::array<std::string_view, 2> kPoolModes = {"mean", "cls"};
 
 [[noreturn]] void fail(const std::string& sentence) {
-  throw Error(ErrorCode::bad_input, "graph: " + sentence);
+  throw Error(ErrorCode::bad_input, ("graph: " + sentence).substr(0, kMostTold));
+}
+
+/// At most 40 bytes of a text, on one line.
+std::string shown(std::string_view text) {
+  std::string result(text.substr(0, 40));
+  std::replace(result.begin(), result.end(), '\n', ' ');
+  return result;
 }
 
 /// Reads the inputs of one node and says what is wrong with them.
@@ -58,20 +66,29 @@ class Checker {
       return value.shape[1].size;
     }
     fail("input " + std::to_string(i) + " of " + std::string(op_name(node_.op)) + " (%" + value.name +
-         ") must be rows of values, found " + print_type(value.type, value.shape));
+         ") must be rows of values (" + list(types) + "), found " + print_type(value.type, value.shape));
   }
 
-  std::int64_t columns_of_table(std::size_t i, std::int64_t columns) const {
+  /// A weight of n values.
+  void vector(std::size_t i, std::int64_t n) const {
+    expect(i, ElementType::f32, {Extent::of(n)});
+    weight(i);
+  }
+
+  /// A weight of two extents, the second of them `columns` unless that is 0; returns the second.
+  std::int64_t table(std::size_t i, std::int64_t columns) const {
     const Value& value = input(i);
-    if (value.type == ElementType::f32 && value.shape.size() == 2 &&
-        value.shape[0].kind == Extent::Kind::fixed && value.shape[0].size > 0 &&
-        value.shape[1].kind == Extent::Kind::fixed && value.shape[1].size > 0 &&
-        (columns == 0 || value.shape[1].size == columns)) {
-      return value.shape[1].size;
+    const bool fits = value.type == ElementType::f32 && value.shape.size() == 2 &&
+                      value.shape[0].kind == Extent::Kind::fixed && value.shape[0].size > 0 &&
+                      value.shape[1].kind == Extent::Kind::fixed && value.shape[1].size > 0 &&
+                      (columns == 0 || value.shape[1].size == columns);
+    if (!fits) {
+      fail("input " + std::to_string(i) + " of " + std::string(op_name(node_.op)) + " (%" + value.name +
+           ") must be a table f32[n," + (columns ? std::to_string(columns) : "m") + "], found " +
+           print_type(value.type, value.shape));
     }
-    fail("input " + std::to_string(i) + " of " + std::string(op_name(node_.op)) + " (%" + value.name +
-         ") must be a table f32[n," + (columns ? std::to_string(columns) : "m") + "], found " +
-         print_type(value.type, value.shape));
+    weight(i);
+    return value.shape[1].size;
   }
 
   void one_of(std::string_view attribute, std::span<const std::string_view> allowed) const {
@@ -80,22 +97,33 @@ class Checker {
     std::string list;
     for (const std::string_view name : allowed) list += (list.empty() ? "" : ", ") + std::string(name);
     fail("attribute '" + std::string(attribute) + "' of " + std::string(op_name(node_.op)) +
-         " must be one of " + list + ", found " + found);
+         " must be one of " + list + ", found " + shown(found));
   }
 
  private:
+  void weight(std::size_t i) const {
+    if (input(i).kind == ValueKind::weight) return;
+    fail("input " + std::to_string(i) + " of " + std::string(op_name(node_.op)) + " (%" + input(i).name +
+         ") must be a weight");
+  }
+
+  static std::string list(std::initializer_list<ElementType> types) {
+    std::string result;
+    for (const ElementType type : types)
+      result += (result.empty() ? "" : " or ") + std::string(type_name(type));
+    return result;
+  }
+
   const Graph& graph_;
   const Node& node_;
 };
 
-Shape vector_of(std::int64_t n) { return {Extent::of(n)}; }
-
 ResultType infer_embed_sum(const Checker& check) {
   check.count({6});
   for (std::size_t i = 0; i < 3; ++i) check.expect(i, ElementType::i32, {Extent::tokens()});
-  const std::int64_t hidden = check.columns_of_table(3, 0);
-  check.columns_of_table(4, hidden);
-  check.columns_of_table(5, hidden);
+  const std::int64_t hidden = check.table(3, 0);
+  check.table(4, hidden);
+  check.table(5, hidden);
   return {ElementType::f32, {Extent::tokens(), Extent::of(hidden)}};
 }
 
@@ -104,23 +132,24 @@ ResultType infer_layernorm(const Node& node, const Checker& check) {
   const std::int64_t hidden = check.rows(0, {ElementType::f32});
   const bool has_residual = node.inputs.size() == 4;
   if (has_residual) check.expect(1, ElementType::f32, check.input(0).shape);
-  check.expect(has_residual ? 2 : 1, ElementType::f32, vector_of(hidden));
-  check.expect(has_residual ? 3 : 2, ElementType::f32, vector_of(hidden));
-  number(node, "epsilon");
+  check.vector(has_residual ? 2 : 1, hidden);
+  check.vector(has_residual ? 3 : 2, hidden);
+  if (number(node, "epsilon") < 0) fail("attribute 'epsilon' of layernorm must not be negative");
   return {ElementType::f32, check.input(0).shape};
 }
 
 ResultType infer_linear(const Node& node, const Checker& check) {
   check.count({2, 3});
   const std::int64_t depth = check.rows(0, {ElementType::f32, ElementType::u8_rows});
-  check.columns_of_table(1, depth);
+  check.table(1, depth);
   const std::int64_t width = check.input(1).shape[0].size;
-  if (node.inputs.size() == 3) check.expect(2, ElementType::f32, vector_of(width));
+  if (node.inputs.size() == 3) check.vector(2, width);
   if (has(node, "activation")) check.one_of("activation", kActivations);
-  const bool is_int8 = check.input(0).type == ElementType::u8_rows;
   if (has(node, "format")) check.one_of("format", kFormats);
-  if (is_int8 && (!has(node, "format") || text(node, "format") != "int8")) {
-    fail("linear of quantized rows must have format = \"int8\"");
+  const bool is_int8 = has(node, "format") && text(node, "format") == "int8";
+  if (is_int8 != (check.input(0).type == ElementType::u8_rows)) {
+    fail("linear must have format = \"int8\" if and only if its rows are quantized, found input 0 (%" +
+         check.input(0).name + ") " + print_type(check.input(0).type, check.input(0).shape));
   }
   return {ElementType::f32, {check.input(0).shape[0], Extent::of(width)}};
 }
@@ -134,15 +163,17 @@ ResultType infer_attention(const Node& node, const Checker& check) {
   const std::int64_t heads = integer(node, "heads");
   const std::int64_t head_dim = integer(node, "head_dim");
   const std::int64_t hidden = merged ? found / 3 : found;
-  if (heads < 1 || head_dim < 1 || heads * head_dim != hidden || (merged && found % 3 != 0)) {
+  const bool divides = heads > 0 && hidden % heads == 0 && hidden / heads == head_dim;
+  if (!divides || head_dim < 1 || (merged && found % 3 != 0)) {
     fail("attention of " + std::to_string(heads) + " heads of " + std::to_string(head_dim) +
          " values does not fit rows of " + std::to_string(found));
   }
+  if (check.input(0).shape[0] != Extent::tokens()) fail("attention takes one row a token");
   if (!merged) {
     check.expect(1, ElementType::f32, check.input(0).shape);
     check.expect(2, ElementType::f32, check.input(0).shape);
   }
-  if (extra) check.columns_of_table(node.inputs.size() - 1, heads);
+  if (extra) check.table(node.inputs.size() - 1, heads);
   number(node, "scale");
   if (integer(node, "window") < 0) fail("attribute 'window' of attention must be 0 (all tokens) or positive");
   return {ElementType::f32, {check.input(0).shape[0], Extent::of(hidden)}};
@@ -161,34 +192,84 @@ ResultType same_as_first(const Checker& check, ElementType type = ElementType::f
   return {type, check.input(0).shape};
 }
 
-void verify_value(const Graph& graph, std::size_t i, std::set<std::string>& names) {
+void verify_name(const std::string& what, std::string_view name) {
+  if (!is_name(name))
+    fail(what + " must be of letters, digits, '_', '.' and '-', found '" + std::string(name) + "'");
+}
+
+void verify_extents(const Value& value) {
+  for (const Extent& extent : value.shape) {
+    const bool fixed = extent.kind == Extent::Kind::fixed;
+    if (fixed ? extent.size < 1 || extent.size > kMaxExtent : extent.size != 0) {
+      fail("an extent of %" + value.name + " must lie from 1 to " + std::to_string(kMaxExtent) +
+           " or be a symbol, found " + std::to_string(extent.size));
+    }
+    if (!fixed && value.kind == ValueKind::weight)
+      fail("%" + value.name + " is a weight, so its extents must be fixed");
+  }
+}
+
+void verify_value(const Graph& graph, std::size_t i, std::unordered_set<std::string_view>& names) {
   const Value& value = graph.values[i];
-  if (value.name.empty()) fail("value " + std::to_string(i) + " has no name");
+  verify_name("the name of value " + std::to_string(i), value.name);
   if (!names.insert(value.name).second) fail("there are two values %" + value.name);
+  verify_extents(value);
   if ((value.kind == ValueKind::weight) == value.tensors.empty()) {
     fail("%" + value.name +
          (value.tensors.empty() ? " is a weight without a tensor" : " is no weight but names tensors"));
   }
+  if (value.kind == ValueKind::weight && value.type != ElementType::f32) {
+    fail("%" + value.name + " is a weight, so it must be f32, found " + print_type(value.type, value.shape));
+  }
+}
+
+void verify_attributes(const Node& node) {
+  for (const auto& [name, value] : node.attributes) {
+    verify_name("the name of an attribute of " + std::string(op_name(node.op)), name);
+    const double* found = std::get_if<double>(&value);
+    if (found && !std::isfinite(*found)) {
+      fail("attribute '" + name + "' of " + std::string(op_name(node.op)) + " must be finite");
+    }
+  }
+}
+
+void verify_inputs(const Graph& graph, const Node& node, const std::vector<bool>& made) {
+  for (const ValueId id : node.inputs) {
+    if (made[static_cast<std::size_t>(id)]) continue;
+    fail("%" + graph.values[static_cast<std::size_t>(id)].name + " is read by " +
+         std::string(op_name(node.op)) + " before it is made");
+  }
 }
 
 void verify_node(const Graph& graph, const Node& node, std::vector<bool>& made) {
+  verify_attributes(node);
   const ResultType expected = infer_result(graph, node);
-  for (const ValueId id : node.inputs) {
-    if (!made[static_cast<std::size_t>(id)]) {
-      fail("%" + graph.values[static_cast<std::size_t>(id)].name + " is read by " +
-           std::string(op_name(node.op)) + " before it is made");
-    }
-  }
+  verify_inputs(graph, node, made);
   if (node.output < 0 || static_cast<std::size_t>(node.output) >= graph.values.size()) {
     fail(std::string(op_name(node.op)) + " makes no value");
   }
   const Value& result = graph.values[static_cast<std::size_t>(node.output)];
+  if (result.kind != ValueKind::result) {
+    fail(std::string(op_name(node.op)) + " makes %" + result.name + ", which is an input or a weight");
+  }
   if (made[static_cast<std::size_t>(node.output)]) fail("%" + result.name + " is made twice");
   if (result.type != expected.type || result.shape != expected.shape) {
     fail("%" + result.name + " must be " + print_type(expected.type, expected.shape) + ", found " +
          print_type(result.type, result.shape));
   }
   made[static_cast<std::size_t>(node.output)] = true;
+}
+
+void verify_outputs(const Graph& graph) {
+  if (graph.outputs.empty()) fail("it has no output");
+  std::unordered_set<std::string_view> names;
+  for (const GraphOutput& output : graph.outputs) {
+    verify_name("the name of an output", output.name);
+    if (!names.insert(output.name).second) fail("there are two outputs '" + output.name + "'");
+    if (output.value < 0 || static_cast<std::size_t>(output.value) >= graph.values.size()) {
+      fail("output '" + output.name + "' is no value of the graph");
+    }
+  }
 }
 
 }  // namespace
@@ -208,10 +289,11 @@ ResultType infer_result(const Graph& graph, const Node& node) {
       return infer_pool(check);
     case Op::add_bias:
       check.count({2});
-      check.expect(1, ElementType::f32, vector_of(check.rows(0, {ElementType::f32})));
+      check.vector(1, check.rows(0, {ElementType::f32}));
       return same_as_first(check);
     case Op::add:
       check.count({2});
+      check.rows(0, {ElementType::f32});
       check.expect(1, ElementType::f32, check.input(0).shape);
       return same_as_first(check);
     case Op::activation:
@@ -228,21 +310,25 @@ ResultType infer_result(const Graph& graph, const Node& node) {
   fail("a node has an unknown op");
 }
 
+bool is_name(std::string_view name) {
+  constexpr std::string_view kAllowed = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-";
+  return !name.empty() && name.find_first_not_of(kAllowed) == std::string_view::npos;
+}
+
 void verify(const Graph& graph) {
-  std::set<std::string> names;
+  if (!graph.name.empty()) verify_name("the graph's name", graph.name);
+  std::unordered_set<std::string_view> names;
   std::vector<bool> made(graph.values.size());
   for (std::size_t i = 0; i < graph.values.size(); ++i) {
     verify_value(graph, i, names);
     made[i] = graph.values[i].kind != ValueKind::result;
   }
   for (const Node& node : graph.nodes) verify_node(graph, node, made);
-  if (graph.outputs.empty()) fail("it has no output");
-  for (const GraphOutput& output : graph.outputs) {
-    if (output.value < 0 || static_cast<std::size_t>(output.value) >= graph.values.size() ||
-        !made[static_cast<std::size_t>(output.value)]) {
-      fail("output '" + output.name + "' is never made");
-    }
+  const auto unmade = std::find(made.begin(), made.end(), false);
+  if (unmade != made.end()) {
+    fail("%" + graph.values[static_cast<std::size_t>(unmade - made.begin())].name + " is never made");
   }
+  verify_outputs(graph);
 }
 
 }  // namespace nybble::graph

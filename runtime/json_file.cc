@@ -30,7 +30,8 @@ std::string shorten(std::string text) {
 /// The parser's sentence without its prefix and without the text that it read last, which can be very long.
 std::string reason_of(const json::exception& error) {
   std::string reason = error.what();
-  if (const auto start = reason.find(": "); start != std::string::npos) reason.erase(0, start + 2);
+  if (const auto start = reason.find("] "); start != std::string::npos) reason.erase(0, start + 2);
+  if (reason.rfind("parse error at ", 0) == 0) reason.erase(0, reason.find(": ") + 2);
   const auto last_read = reason.find("; last read: '");
   if (last_read == std::string::npos) return reason;
   const auto rest = reason.rfind("'; expected");
@@ -91,6 +92,11 @@ std::optional<std::int64_t> whole_number(const json& value, bool saturate) {
 }  // namespace
 
 json parse_json(std::string_view text, std::string_view name) {
+  // The parser takes a zero byte for the end and would ignore what follows.
+  if (const auto zero = text.find('\0'); zero != std::string_view::npos) {
+    throw Error(ErrorCode::unsupported_model,
+                fmt::format("{}: {}: expected valid JSON, found a zero byte", name, position_of(text, zero)));
+  }
   try {
     return json::parse(text.begin(), text.end(), StructureCheck(name));
   } catch (const json::parse_error& error) {

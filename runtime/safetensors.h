@@ -30,9 +30,10 @@ using TensorViews = std::map<std::string, TensorView, std::less<>>;
 
 /// Reads the header of a whole safetensors file in memory and checks it as strictly as the format's own
 /// reader: header of at most 100 MB, known element types, sizes that agree with shapes, and values that
-/// fill the file from the header to its end without overlap or hole. Stricter than that reader in one
-/// respect: a key given twice is an error, as the format's text has it. `__metadata__` is ignored. The views
-/// point into `file`; `name` stands for it in errors. Throws Error{unsupported_model}.
+/// fill the file from the header to its end without overlap or hole. Stricter than that reader in these: a
+/// key given twice is an error, as the format's text has it; so are element types narrower than a byte and
+/// extents from 2^63. `__metadata__` is ignored. The views point into `file`; `name` stands for it in errors.
+/// Throws Error{unsupported_model}.
 TensorViews parse_safetensors(std::span<const std::byte> file, std::string_view name);
 
 /// A mapped model.safetensors. Movable; views stay valid. Every const member may be called from many

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstddef>
-#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -14,20 +13,22 @@ namespace nybble::tokenizer {
 struct RepairedText {
   std::string text;
   std::size_t replaced = 0;    ///< how many parts
-  std::size_t first_byte = 0;  ///< offset of the first in the original
+  std::size_t first_byte = 0;  ///< offset of the first in the original; 0 if there is none
+  /// Where each replacement ends, in bytes of both texts, ascending.
   struct Edit {
-    std::uint32_t repaired;
-    std::uint32_t original;
-  };  ///< where each replacement ends, in both texts
+    std::size_t repaired;
+    std::size_t original;
+  };
   std::vector<Edit> edits;
 
-  /// The offset in the original text for one in the repaired text.
+  /// The offset in the original text for one in the repaired text that lies between two characters.
   std::size_t to_original(std::size_t repaired_offset) const;
 };
 
-/// True if the whole text is valid UTF-8 (fast path, linear).
+/// True if the whole text is valid UTF-8: no overlong form, surrogate or code point above U+10FFFF. Linear.
 bool is_valid_utf8(std::string_view text);
-/// Replaces invalid parts.
+
+/// Replaces invalid parts. Linear; the result has at most three times the bytes of `text`.
 RepairedText repair_utf8(std::string_view text);
 
 }  // namespace nybble::tokenizer

@@ -64,10 +64,8 @@ class BertBuilder {
       : config_(source), sizes_(read_sizes(config_)), weights_(source, graph_) {
     graph_.name = "bert";
     activation_ = activation_kind(config_, sizes_.activation);
-    epsilon_ = config_.number_or("layer_norm_eps", 1e-12);
-    if (!(epsilon_ >= 0 && epsilon_ < 1))
-      config_.fail("layer_norm_eps", "a number from 0 to 1", std::to_string(epsilon_));
-    if (weights_.contains("bert.embeddings.word_embeddings.weight")) prefix_ = "bert.";
+    epsilon_ = config_.number_or("layer_norm_eps", 1e-12, 0, 1);
+    if (!weights_.contains_prefix("embeddings.") && weights_.contains_prefix("bert.")) prefix_ = "bert.";
   }
 
   ImportedModel build(const ImportTarget& target) {

@@ -1,6 +1,9 @@
 #include "graph/import/config_reader.h"
 
+#include <algorithm>
+#include <cmath>
 #include <nlohmann/json.hpp>
+#include <sstream>
 
 #include "nybble/error.h"
 
@@ -11,11 +14,19 @@ namespace {
   throw Error(ErrorCode::unsupported_model, sentence);
 }
 
+constexpr std::size_t kMostShown = 60;  // bytes of a JSON value in an error
+constexpr std::size_t kMostExtents = 8;
+
 /// A JSON value as an error shows it: short, on one line.
 std::string shown(const nlohmann::json& value) {
+  // dump() would recurse as deep as a hostile file nests.
+  if (value.is_array()) return "an array of " + std::to_string(value.size());
+  if (value.is_object()) return "an object";
   std::string text = value.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
-  if (text.size() > 60) text = text.substr(0, 57) + "...";
-  return text;
+  if (text.size() <= kMostShown) return text;
+  std::size_t end = kMostShown - 3;
+  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0u) == 0x80u) --end;  // a whole character
+  return text.substr(0, end) + "...";
 }
 
 const nlohmann::json* find(const nlohmann::json& config, std::string_view key) {
@@ -25,8 +36,10 @@ const nlohmann::json* find(const nlohmann::json& config, std::string_view key) {
 
 std::string shape_text(const std::vector<std::int64_t>& shape) {
   std::string text = "[";
-  for (std::size_t i = 0; i < shape.size(); ++i) text += (i ? ", " : "") + std::to_string(shape[i]);
-  return text + "]";
+  for (std::size_t i = 0; i < std::min(shape.size(), kMostExtents); ++i) {
+    text += (i ? ", " : "") + std::to_string(shape[i]);
+  }
+  return text + (shape.size() > kMostExtents ? ", ...]" : "]");
 }
 
 }  // namespace
@@ -35,12 +48,16 @@ void ConfigReader::fail(std::string_view key, const std::string& expected, const
   unsupported(source_.config_name + ": " + std::string(key) + ": expected " + expected + ", found " + found);
 }
 
+void ConfigReader::fail_whole(const std::string& expected) const {
+  unsupported(source_.config_name + ": expected " + expected + ", found " + shown(source_.config));
+}
+
 void ConfigReader::fail_one_of(std::string_view key, std::span<const std::string_view> expected,
                                std::string_view found) const {
   std::string list;
   for (const std::string_view name : expected)
     list += (list.empty() ? "\"" : ", \"") + std::string(name) + "\"";
-  fail(key, expected.size() == 1 ? list : "one of " + list, "\"" + std::string(found) + "\"");
+  fail(key, expected.size() == 1 ? list : "one of " + list, shown(found));
 }
 
 std::string ConfigReader::string(std::string_view key) const {
@@ -66,11 +83,14 @@ std::int64_t ConfigReader::integer(std::string_view key, std::int64_t least, std
   return value->get<std::int64_t>();
 }
 
-double ConfigReader::number_or(std::string_view key, double otherwise) const {
+double ConfigReader::number_or(std::string_view key, double otherwise, double least, double most) const {
   const nlohmann::json* value = find(source_.config, key);
   if (!value) return otherwise;
-  if (!value->is_number()) fail(key, "a number", shown(*value));
-  return value->get<double>();
+  const double found = value->is_number() ? value->get<double>() : std::nan("");
+  if (found >= least && found <= most) return found;
+  std::ostringstream expected;
+  expected << "a number from " << least << " to " << most;
+  fail(key, expected.str(), shown(*value));
 }
 
 bool ConfigReader::boolean_or(std::string_view key, bool otherwise) const {
@@ -82,6 +102,11 @@ bool ConfigReader::boolean_or(std::string_view key, bool otherwise) const {
 
 bool WeightReader::contains(std::string_view tensor) const {
   return source_.tensors.find(tensor) != source_.tensors.end();
+}
+
+bool WeightReader::contains_prefix(std::string_view prefix) const {
+  const auto found = source_.tensors.lower_bound(prefix);
+  return found != source_.tensors.end() && found->first.starts_with(prefix);
 }
 
 ValueId WeightReader::weight(const std::string& name, const std::string& tensor,

@@ -1,6 +1,7 @@
 #include "graph/import/importer.h"
 
 #include <array>
+#include <nlohmann/json.hpp>
 
 #include "graph/import/config_reader.h"
 
@@ -28,6 +29,7 @@ std::span<const std::string_view> model_types() { return kModelTypes; }
 
 ImportedModel import_model(const ImportSource& source, const ImportTarget& target) {
   const ConfigReader config(source);
+  if (!source.config.is_object()) config.fail_whole("an object");
   const std::string model_type = config.string("model_type");
   for (const Family& family : kFamilies) {
     if (family.model_type == model_type) return family.import(source, target);

@@ -1,20 +1,18 @@
 // activation(linear(…))  ->  linear(…) {activation = …}
-#include "graph/passes/fuse_into_maker.h"
 #include "graph/passes/passes.h"
+#include "graph/passes/value_uses.h"
 
 namespace nybble::graph {
 
 void fuse_activation(Graph& graph, const PassSettings& settings) {
-  for (std::size_t i = 0; i < graph.nodes.size();) {
-    const Node& node = graph.nodes[i];
-    const std::ptrdiff_t linear =
-        node.op == Op::activation ? sole_maker(graph, node.inputs[0], Op::linear) : -1;
-    if (linear < 0 || has(graph.nodes[static_cast<std::size_t>(linear)], "activation")) {
-      ++i;
-      continue;
-    }
-    graph.nodes[static_cast<std::size_t>(linear)].attributes["activation"] = text(node, "kind");
-    absorb(graph, static_cast<std::size_t>(linear), i);
+  remove_dead_nodes(graph, settings);  // a dead reader is none
+  ValueUses uses = count_uses(graph);
+  for (Node& node : graph.nodes) {
+    if (node.op != Op::activation) continue;
+    Node* linear = sole_maker(graph, uses, node.inputs[0], Op::linear);
+    if (!linear || has(*linear, "activation")) continue;
+    linear->attributes["activation"] = text(node, "kind");
+    take_over_result(uses, *linear, node);
   }
   remove_dead_nodes(graph, settings);
 }

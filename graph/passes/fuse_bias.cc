@@ -1,23 +1,19 @@
 // add_bias(linear(x, W), b)  ->  linear(x, W, b)
-#include "graph/passes/fuse_into_maker.h"
 #include "graph/passes/passes.h"
+#include "graph/passes/value_uses.h"
 
 namespace nybble::graph {
 
 void fuse_bias(Graph& graph, const PassSettings& settings) {
-  for (std::size_t i = 0; i < graph.nodes.size();) {
-    const Node& node = graph.nodes[i];
-    const std::ptrdiff_t linear =
-        node.op == Op::add_bias ? sole_maker(graph, node.inputs[0], Op::linear) : -1;
+  remove_dead_nodes(graph, settings);  // a dead reader is none
+  ValueUses uses = count_uses(graph);
+  for (Node& node : graph.nodes) {
+    if (node.op != Op::add_bias) continue;
+    Node* linear = sole_maker(graph, uses, node.inputs[0], Op::linear);
+    if (!linear || linear->inputs.size() != 2 || has(*linear, "activation")) continue;
     // The bias is a weight, so the linear may read it wherever it stands.
-    if (linear < 0 || graph.nodes[static_cast<std::size_t>(linear)].inputs.size() != 2 ||
-        has(graph.nodes[static_cast<std::size_t>(linear)], "activation") ||
-        graph.values[static_cast<std::size_t>(node.inputs[1])].kind != ValueKind::weight) {
-      ++i;
-      continue;
-    }
-    graph.nodes[static_cast<std::size_t>(linear)].inputs.push_back(node.inputs[1]);
-    absorb(graph, static_cast<std::size_t>(linear), i);
+    linear->inputs.push_back(node.inputs[1]);
+    take_over_result(uses, *linear, node);
   }
   remove_dead_nodes(graph, settings);
 }

@@ -1,21 +1,18 @@
 // layernorm(add(x, residual), gamma, beta)  ->  layernorm(x, residual, gamma, beta)
-#include "graph/passes/fuse_into_maker.h"
 #include "graph/passes/passes.h"
+#include "graph/passes/value_uses.h"
 
 namespace nybble::graph {
 
 void fuse_residual_layernorm(Graph& graph, const PassSettings& settings) {
-  for (std::size_t i = 0; i < graph.nodes.size(); ++i) {
-    Node& node = graph.nodes[i];
+  remove_dead_nodes(graph, settings);  // a dead reader is none
+  const ValueUses uses = count_uses(graph);
+  for (Node& node : graph.nodes) {
     if (node.op != Op::layernorm || node.inputs.size() != 3) continue;
-    const std::ptrdiff_t add = sole_maker(graph, node.inputs[0], Op::add);
-    if (add < 0) continue;
-    const std::vector<ValueId>& terms = graph.nodes[static_cast<std::size_t>(add)].inputs;
-    // A value added to itself is read twice by one node; leave it alone.
-    if (terms[0] == terms[1]) continue;
-    node.inputs = {terms[0], terms[1], node.inputs[1], node.inputs[2]};
-    graph.nodes.erase(graph.nodes.begin() + add);
-    --i;
+    const Node* add = sole_maker(graph, uses, node.inputs[0], Op::add);
+    // The fused form is for two values.
+    if (!add || add->inputs[0] == add->inputs[1]) continue;
+    node.inputs = {add->inputs[0], add->inputs[1], node.inputs[1], node.inputs[2]};
   }
   remove_dead_nodes(graph, settings);
 }

@@ -1,0 +1,56 @@
+// The tokens of a model and their ids, both ways.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "tokenizer/trie.h"
+
+namespace nybble::tokenizer {
+
+/// Immutable after freeze(); then every const member may be called from many threads at once.
+class Vocabulary {
+ public:
+  /// Room for `tokens` tokens of `bytes` bytes together: a hint.
+  void reserve(std::size_t tokens, std::size_t bytes);
+  /// Adds a token; of one that is added twice the last id holds. `id` must not be negative.
+  void add(std::string_view token, std::int32_t id);
+  /// Ends the adding. False if the tokens are too many (Trie::build).
+  [[nodiscard]] bool freeze();
+
+  std::optional<std::int32_t> id(std::string_view token) const;
+  /// Empty if no token has this id; of tokens that share it, the last in byte order.
+  std::string_view token(std::int32_t id) const;
+  std::size_t size() const { return entries_.size(); }  ///< different tokens
+  std::int32_t largest_id() const { return by_id_.empty() ? -1 : by_id_.back().id; }
+  std::size_t longest_token() const { return longest_; }  ///< in bytes
+  const Trie& trie() const { return trie_; }
+
+ private:
+  struct Entry {
+    std::size_t offset, size;  ///< in text_
+    std::int32_t id;
+  };
+  std::string_view text_of(const Entry& entry) const { return {text_.data() + entry.offset, entry.size}; }
+  struct Keyed {
+    std::uint64_t key;  ///< orders most pairs of tokens without a look at them
+    std::uint32_t index;
+  };
+  struct IdPlace {
+    std::int32_t id;
+    std::uint32_t entry;
+  };
+  void sort_by_token();
+  void index_by_id(const std::vector<Keyed>& keyed);
+
+  std::string text_;
+  std::vector<Entry> entries_;  ///< sorted by token once frozen
+  std::vector<IdPlace> by_id_;  ///< ids ascending
+  std::size_t longest_ = 0;
+  Trie trie_;
+};
+
+}  // namespace nybble::tokenizer

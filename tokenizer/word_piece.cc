@@ -1,0 +1,48 @@
+#include "tokenizer/word_piece.h"
+
+#include <algorithm>
+#include <string>
+
+namespace nybble::tokenizer {
+namespace {
+
+/// Bounds the steps a byte of text can cost. Vocabularies have 100 code points a word and tokens below 200
+/// bytes.
+constexpr std::size_t kMaxSteps = 4096;
+
+Vocabulary read_vocabulary(const JsonNode& node) {
+  const auto object = node.object();
+  Vocabulary out;
+  out.reserve(object.size(), object.size() * 8);
+  for (const auto& [token, element] : object) {
+    std::int64_t id = -1;
+    const bool integer = element.get_int64().get(id) == simdjson::SUCCESS;
+    if (!integer || id != static_cast<std::int32_t>(id) || id < 0) id = node.member(token, element).id();
+    out.add(token, static_cast<std::int32_t>(id));
+  }
+  if (!out.freeze()) node.fail("tokens that share their starts in at most 8 million trie nodes", "more");
+  return out;
+}
+
+}  // namespace
+
+WordPiece read_word_piece(const JsonNode& node) {
+  WordPiece out;
+  const JsonNode vocabulary = node.field("vocab");
+  const JsonNode unknown = node.field("unk_token");
+  const JsonNode max_word = node.field("max_input_chars_per_word");
+  const std::string_view prefix = node.field("continuing_subword_prefix").text();
+  out.vocabulary = read_vocabulary(vocabulary);
+  const auto id = out.vocabulary.id(unknown.text());
+  if (!id) unknown.fail("a token of the vocabulary");
+  out.unknown_id = *id;
+  out.max_word = max_word.unsigned_number();
+  if (std::min(out.max_word, out.vocabulary.longest_token()) > kMaxSteps) {
+    max_word.fail("at most " + std::to_string(kMaxSteps) + " with a token of " +
+                  std::to_string(out.vocabulary.longest_token()) + " bytes");
+  }
+  out.continuation = out.vocabulary.trie().walk(prefix);
+  return out;
+}
+
+}  // namespace nybble::tokenizer
