@@ -63,13 +63,18 @@ inline void score_tile(const float* q, std::ptrdiff_t ldq, const float* k, int h
   }
   for (int d = 0; d < head_dim; ++d) {
     V column[Blocks];
+#pragma GCC unroll 8
     for (int b = 0; b < Blocks; ++b) column[b] = V::load(k + (b * head_dim + d) * 16);
+#pragma GCC unroll 8
     for (int r = 0; r < Rows; ++r) {
       const V query = V::set(q[r * ldq + d]);
+#pragma GCC unroll 8
       for (int b = 0; b < Blocks; ++b) sum[r][b] = V::fma(query, column[b], sum[r][b]);
     }
   }
+#pragma GCC unroll 8
   for (int r = 0; r < Rows; ++r) {
+#pragma GCC unroll 8
     for (int b = 0; b < Blocks; ++b) (sum[r][b] * V::set(scale)).store(scores + r * keys + b * 16);
   }
 }
@@ -95,22 +100,27 @@ template <class V, int Rows>
 inline void exponentiate(float* scores, std::ptrdiff_t ld, int length, float* sums) {
   const int keys = round_up(length, 16);
   V most[Rows], sum[Rows];
+#pragma GCC unroll 8
   for (int r = 0; r < Rows; ++r) {
     for (int key = length; key < keys; ++key) scores[r * ld + key] = -__builtin_inff();
     most[r] = V::set(-__builtin_inff());
     sum[r] = V::set(0.0F);
   }
   for (int key = 0; key < keys; key += 16) {
+#pragma GCC unroll 8
     for (int r = 0; r < Rows; ++r) most[r] = V::max(V::load(scores + r * ld + key), most[r]);
   }
+#pragma GCC unroll 8
   for (int r = 0; r < Rows; ++r) most[r] = V::set(V::largest(most[r]));
   for (int key = 0; key < keys; key += 16) {
+#pragma GCC unroll 8
     for (int r = 0; r < Rows; ++r) {
       const V e = exp_below_overflow(V::load(scores + r * ld + key) - most[r]);
       e.store(scores + r * ld + key);
       sum[r] = sum[r] + e;
     }
   }
+#pragma GCC unroll 8
   for (int r = 0; r < Rows; ++r) sums[r] = V::sum(sum[r]);
 }
 
@@ -125,14 +135,19 @@ inline void value_tile(const AttentionArgs& args, const AttentionScratch& scratc
   }
   for (int key = 0; key < args.length; ++key, v += scratch.value_stride) {
     V value[Blocks];
+#pragma GCC unroll 8
     for (int b = 0; b < Blocks; ++b) value[b] = V::load(v + b * 16);
+#pragma GCC unroll 8
     for (int r = 0; r < Rows; ++r) {
       const V weight = V::set(scratch.scores[r * static_cast<std::ptrdiff_t>(scratch.keys) + key]);
+#pragma GCC unroll 8
       for (int b = 0; b < Blocks; ++b) sum[r][b] = V::fma(weight, value[b], sum[r][b]);
     }
   }
+#pragma GCC unroll 8
   for (int r = 0; r < Rows; ++r) {
     float* out = args.out + (row + r) * args.ldo;
+#pragma GCC unroll 8
     for (int b = 0; b < Blocks; ++b) {
       store_at(canonical(sum[r][b] / V::set(sums[r])), out, column + b * 16, args.head_dim);
     }
@@ -160,6 +175,7 @@ inline void attention_rows(const AttentionArgs& args, const AttentionScratch& sc
   score_rows<V, Rows>(args, scratch, row);
   float sums[Rows];
   constexpr int kGroup = Rows < V::kRowsOfExp ? Rows : V::kRowsOfExp;
+#pragma GCC unroll 8
   for (int r = 0; r < Rows; r += kGroup) {
     float* scores = scratch.scores + r * static_cast<std::ptrdiff_t>(scratch.keys);
     exponentiate<V, kGroup>(scores, scratch.keys, args.length, sums + r);

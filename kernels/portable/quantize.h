@@ -17,30 +17,27 @@ struct Range {
   bool finite;
 };
 
-/// Smallest, largest and finiteness of what it is shown, in any order.
-template <class V>
-struct RangeOf {
-  V low = V::set(0.0F), high = V::set(0.0F);
-  V poison = V::set(0.0F);  // x · 0 is NaN for NaN and infinity alone, and stays
-
-  void see(V x) {
-    low = V::min(x, low);
-    high = V::max(x, high);
-    poison = V::fma(x, V::set(0.0F), poison);
+/// The ranges of Rows rows of n values: side by side they hide the latency of each other's chains.
+template <class V, int Rows>
+inline void ranges_of(const float* x, std::ptrdiff_t ldx, int n, Range (&ranges)[Rows]) {
+  V low[Rows], high[Rows];
+  V poison[Rows];  // x · 0 is NaN for NaN and infinity alone, and stays
+#pragma GCC unroll 8
+  for (int r = 0; r < Rows; ++r) low[r] = high[r] = poison[r] = V::set(0.0F);
+  for (int i = 0; i < n; i += 16) {
+#pragma GCC unroll 8
+    for (int r = 0; r < Rows; ++r) {
+      const V value = load_at<V>(x + r * ldx, i, n);
+      low[r] = V::min(value, low[r]);
+      high[r] = V::max(value, high[r]);
+      poison[r] = V::fma(value, V::set(0.0F), poison[r]);
+    }
   }
-};
-
-template <class V>
-inline Range range_of(const float* x, int n) {
-  RangeOf<V> a, b;  // two chains: one would wait for itself
-  int i = 0;
-  for (; i + 32 <= n; i += 32) {
-    a.see(V::load(x + i));
-    b.see(V::load(x + i + 16));
+#pragma GCC unroll 8
+  for (int r = 0; r < Rows; ++r) {
+    const float sum = V::sum(poison[r]);
+    ranges[r] = {V::smallest(low[r]), V::largest(high[r]), sum == sum};
   }
-  for (; i < n; i += 16) a.see(load_at<V>(x, i, n));
-  const float poison = V::sum(a.poison + b.poison);
-  return {V::smallest(V::min(a.low, b.low)), V::largest(V::max(a.high, b.high)), poison == poison};
 }
 
 inline float float_from(std::uint32_t bits) {
@@ -49,10 +46,9 @@ inline float float_from(std::uint32_t bits) {
   return value;
 }
 
-/// Quantizes one block of a row: x[0..k) to q[0..k).
+/// Quantizes one block of a row, x[0..k) to q[0..k), whose range is known.
 template <class V>
-inline RowScale quantize_block(const float* x, int k, std::uint8_t* q) {
-  const Range range = range_of<V>(x, k);
+inline RowScale quantize_block(const Range& range, const float* x, int k, std::uint8_t* q) {
   const float span = range.high - range.low;
   const bool usable = range.finite && span <= __FLT_MAX__;
   if (!usable || span < 0x1p-100F) {
@@ -73,17 +69,33 @@ inline RowScale quantize_block(const float* x, int k, std::uint8_t* q) {
   return {span / 254, static_cast<std::int32_t>(zero)};
 }
 
+template <class V, int Rows>
+inline void quantize_group(const float* x, std::ptrdiff_t ldx, int k, std::uint8_t* q, std::ptrdiff_t ldq,
+                           RowScale* rows) {
+  const int blocks = row_block_count(k), depth = row_block_depth(k);
+  for (int b = 0; b < blocks; ++b) {
+    const int begin = b * depth, length = b + 1 < blocks ? depth : k - begin;
+    Range ranges[Rows];
+    ranges_of<V, Rows>(x + begin, ldx, length, ranges);
+#pragma GCC unroll 8
+    for (int r = 0; r < Rows; ++r) {
+      rows[r * blocks + b] = quantize_block<V>(ranges[r], x + r * ldx + begin, length, q + r * ldq + begin);
+    }
+  }
+  const auto padding = static_cast<std::size_t>(padded_depth(k) - k);
+  for (int r = 0; padding > 0 && r < Rows; ++r) std::memset(q + r * ldq + k, 128, padding);
+}
+
 template <class V>
 void quantize_rows_u8(const float* x, std::ptrdiff_t ldx, int m, int k, std::uint8_t* q, std::ptrdiff_t ldq,
                       RowScale* rows) noexcept {
-  const int blocks = row_block_count(k), depth = row_block_depth(k);
-  for (int row = 0; row < m; ++row, x += ldx, q += ldq) {
-    for (int b = 0; b < blocks; ++b) {
-      const int begin = b * depth, length = b + 1 < blocks ? depth : k - begin;
-      *rows++ = quantize_block<V>(x + begin, length, q + begin);
-    }
-    std::memset(q + k, 128, static_cast<std::size_t>(padded_depth(k) - k));
+  constexpr int kGroup = V::kRowsTogether;
+  const int blocks = row_block_count(k);
+  int row = 0;
+  for (; row + kGroup <= m; row += kGroup) {
+    quantize_group<V, kGroup>(x + row * ldx, ldx, k, q + row * ldq, ldq, rows + row * blocks);
   }
+  for (; row < m; ++row) quantize_group<V, 1>(x + row * ldx, ldx, k, q + row * ldq, ldq, rows + row * blocks);
 }
 
 template <class V>
@@ -91,7 +103,9 @@ float absmax(const float* x, std::ptrdiff_t n) noexcept {
   float largest = 0;
   constexpr std::ptrdiff_t kPiece = 1 << 20;
   for (std::ptrdiff_t i = 0; i < n; i += kPiece) {
-    const Range range = range_of<V>(x + i, static_cast<int>(n - i < kPiece ? n - i : kPiece));
+    Range ranges[1];
+    ranges_of<V, 1>(x + i, 0, static_cast<int>(n - i < kPiece ? n - i : kPiece), ranges);
+    const Range& range = ranges[0];
     if (!range.finite) return float_from(0x7FC00000);
     const float magnitude = -range.low > range.high ? -range.low : range.high;
     if (magnitude > largest) largest = magnitude;

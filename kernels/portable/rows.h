@@ -31,57 +31,87 @@ void each(float* tile, std::ptrdiff_t ld, int rows, int cols) {
   }
 }
 
-/// y = x + residual; returns the sum over the row.
-template <class V>
-inline float add_residual(const float* x, const float* residual, int n, float* y) {
-  V sum = V::set(0.0F);
-  for (int i = 0; i < n; i += 16) {
-    V value = load_at<V>(x, i, n);
-    if (residual != nullptr) value = value + load_at<V>(residual, i, n);
-    store_at(value, y, i, n);
-    sum = sum + value;
+/// Sums of 16 lanes for each of Rows rows that pass side by side, hiding the latency of each other's chains.
+template <class V, int Rows>
+struct Sums {
+  V lanes[Rows];
+
+  Sums() {
+    for (V& lane : lanes) lane = V::set(0.0F);
   }
-  return V::sum(sum);
+  /// The mean of n values of row r.
+  float mean(int r, int n) const { return V::sum(lanes[r]) / static_cast<float>(n); }
+};
+
+/// y = x + residual in Rows rows from `row` on; returns the sums over the rows.
+template <class V, int Rows>
+inline Sums<V, Rows> add_residual(const LayerNormArgs& args, std::ptrdiff_t row) {
+  Sums<V, Rows> sums;
+  for (int i = 0; i < args.n; i += 16) {
+#pragma GCC unroll 8
+    for (int r = 0; r < Rows; ++r) {
+      V value = load_at<V>(args.x + (row + r) * args.ldx, i, args.n);
+      if (args.residual != nullptr)
+        value = value + load_at<V>(args.residual + (row + r) * args.ldr, i, args.n);
+      store_at(value, args.y + (row + r) * args.ldy, i, args.n);
+      sums.lanes[r] = sums.lanes[r] + value;
+    }
+  }
+  return sums;
 }
 
-/// Σ (y - mean)²
-template <class V>
-inline float sum_of_squares(const float* y, int n, float mean) {
-  V sum = V::set(0.0F);
-  const V centre = V::set(mean);
-  int i = 0;
-  for (; i + 16 <= n; i += 16) {
-    const V d = V::load(y + i) - centre;
-    sum = V::fma(d, d, sum);
+/// Σ (y - mean)² of Rows rows.
+template <class V, int Rows>
+inline Sums<V, Rows> sum_squares(const LayerNormArgs& args, std::ptrdiff_t row, const V (&mean)[Rows]) {
+  Sums<V, Rows> sums;
+  const int whole = args.n / 16 * 16;
+  for (int i = 0; i < whole; i += 16) {
+#pragma GCC unroll 8
+    for (int r = 0; r < Rows; ++r) {
+      const V d = V::load(args.y + (row + r) * args.ldy + i) - mean[r];
+      sums.lanes[r] = V::fma(d, d, sums.lanes[r]);
+    }
   }
-  if (i < n) {
-    V d = V::load_first(y + i, n - i) - centre;
+  for (int r = 0; whole < args.n && r < Rows; ++r) {
     float part[16] = {};  // lanes beyond the row add 0, not the square of the mean
-    d.store_first(part, n - i);
-    d = V::load(part);
-    sum = V::fma(d, d, sum);
+    const int left = args.n - whole;
+    (V::load_first(args.y + (row + r) * args.ldy + whole, left) - mean[r]).store_first(part, left);
+    const V d = V::load(part);
+    sums.lanes[r] = V::fma(d, d, sums.lanes[r]);
   }
-  return V::sum(sum);
+  return sums;
 }
 
-template <class V>
-inline void layernorm_row(const LayerNormArgs& args, int row) {
-  const float* residual = args.residual == nullptr ? nullptr : args.residual + row * args.ldr;
-  float* y = args.y + row * args.ldy;
+template <class V, int Rows>
+inline void layernorm_rows(const LayerNormArgs& args, std::ptrdiff_t row) {
   const int n = args.n;
-  const float mean = add_residual<V>(args.x + row * args.ldx, residual, n, y) / static_cast<float>(n);
-  const float variance = sum_of_squares<V>(y, n, mean) / static_cast<float>(n);
-  const V centre = V::set(mean), inverse = V::set(1 / __builtin_sqrtf(variance + args.epsilon));
+  const Sums<V, Rows> sums = add_residual<V, Rows>(args, row);
+  V mean[Rows], inverse[Rows];
+#pragma GCC unroll 8
+  for (int r = 0; r < Rows; ++r) mean[r] = V::set(sums.mean(r, n));
+  const Sums<V, Rows> squares = sum_squares<V, Rows>(args, row, mean);
+#pragma GCC unroll 8
+  for (int r = 0; r < Rows; ++r) {
+    inverse[r] = V::set(1 / __builtin_sqrtf(squares.mean(r, n) + args.epsilon));
+  }
   for (int i = 0; i < n; i += 16) {
+    const V gamma = load_at<V>(args.gamma, i, n);
     const V beta = args.beta == nullptr ? V::set(0.0F) : load_at<V>(args.beta, i, n);
-    const V normal = (load_at<V>(y, i, n) - centre) * inverse;
-    store_at(canonical(V::fma(normal, load_at<V>(args.gamma, i, n), beta)), y, i, n);
+#pragma GCC unroll 8
+    for (int r = 0; r < Rows; ++r) {
+      float* y = args.y + (row + r) * args.ldy;
+      const V normal = (load_at<V>(y, i, n) - mean[r]) * inverse[r];
+      store_at(canonical(V::fma(normal, gamma, beta)), y, i, n);
+    }
   }
 }
 
 template <class V>
 void layernorm(const LayerNormArgs& args) noexcept {
-  for (int row = 0; row < args.m; ++row) layernorm_row<V>(args, row);
+  constexpr int kGroup = V::kRowsTogether;
+  int row = 0;
+  for (; row + kGroup <= args.m; row += kGroup) layernorm_rows<V, kGroup>(args, row);
+  for (; row < args.m; ++row) layernorm_rows<V, 1>(args, row);
 }
 
 template <class V>

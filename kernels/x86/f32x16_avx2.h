@@ -18,6 +18,7 @@ struct F32x16Avx2 {
   };
   static constexpr int kRegisterFactor = 1;  ///< how many V a tile keeps side by side: 16 registers, two a V
   static constexpr int kRowsOfExp = 2;       ///< rows whose exp runs side by side in its registers
+  static constexpr int kRowsTogether = 2;    ///< rows that LayerNorm and quantization pass side by side
 
   static V set(float x) { return {_mm256_set1_ps(x), _mm256_set1_ps(x)}; }
   static V canonical_nan() {

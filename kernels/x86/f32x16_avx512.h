@@ -16,6 +16,7 @@ struct F32x16Avx512 {
   using Mask = __mmask16;
   static constexpr int kRegisterFactor = 4;  ///< how many V a tile keeps side by side: 32 registers, one a V
   static constexpr int kRowsOfExp = 6;       ///< rows whose exp runs side by side in its registers
+  static constexpr int kRowsTogether = 4;    ///< rows that LayerNorm and quantization pass side by side
 
   static V set(float x) { return {_mm512_set1_ps(x)}; }
   static V canonical_nan() { return {_mm512_castsi512_ps(_mm512_set1_epi32(0x7FC00000))}; }

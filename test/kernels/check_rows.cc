@@ -97,7 +97,7 @@ void check_layernorm(Context& context) {
     const int n = i < 300 ? i / 3 + 1 : context.random.integer(1, 1100);
     const bool residual = i % 2 == 0;
     const auto target = static_cast<Target>(context.random.integer(0, residual ? 2 : 1));
-    layernorm_case(context, context.random.integer(1, 4), n, residual, i % 5 != 0, target);
+    layernorm_case(context, context.random.integer(1, 9), n, residual, i % 5 != 0, target);
   }
 }
 
