@@ -31,77 +31,115 @@ void each(float* tile, std::ptrdiff_t ld, int rows, int cols) {
   }
 }
 
-/// Sums of 16 lanes for each of Rows rows that pass side by side, hiding the latency of each other's chains.
-template <class V, int Rows>
-struct Sums {
-  V lanes[Rows];
+// LayerNorm takes Rows rows side by side, which hide the latency of each other's chains. Its steps of 16
+// columns are always inlined and unrolled over the rows, and the rows' addresses are locals, so that all of
+// it lives in registers.
 
-  Sums() {
-    for (V& lane : lanes) lane = V::set(0.0F);
-  }
-  /// The mean of n values of row r.
-  float mean(int r, int n) const { return V::sum(lanes[r]) / static_cast<float>(n); }
+/// The addresses of Rows rows.
+template <int Rows>
+struct NormRows {
+  const float* x[Rows];
+  const float* residual[Rows];  ///< null: none
+  float* y[Rows];
 };
 
-/// y = x + residual in Rows rows from `row` on; returns the sums over the rows.
-template <class V, int Rows>
-inline Sums<V, Rows> add_residual(const LayerNormArgs& args, std::ptrdiff_t row) {
-  Sums<V, Rows> sums;
-  for (int i = 0; i < args.n; i += 16) {
+template <int Rows>
+[[gnu::always_inline]] inline NormRows<Rows> norm_rows(const LayerNormArgs& args, std::ptrdiff_t row) {
+  NormRows<Rows> rows;
 #pragma GCC unroll 8
-    for (int r = 0; r < Rows; ++r) {
-      V value = load_at<V>(args.x + (row + r) * args.ldx, i, args.n);
-      if (args.residual != nullptr)
-        value = value + load_at<V>(args.residual + (row + r) * args.ldr, i, args.n);
-      store_at(value, args.y + (row + r) * args.ldy, i, args.n);
-      sums.lanes[r] = sums.lanes[r] + value;
-    }
+  for (int r = 0; r < Rows; ++r) {
+    rows.x[r] = args.x + (row + r) * args.ldx;
+    rows.residual[r] = args.residual == nullptr ? nullptr : args.residual + (row + r) * args.ldr;
+    rows.y[r] = args.y + (row + r) * args.ldy;
   }
-  return sums;
+  return rows;
 }
 
-/// Σ (y - mean)² of Rows rows.
-template <class V, int Rows>
-inline Sums<V, Rows> sum_squares(const LayerNormArgs& args, std::ptrdiff_t row, const V (&mean)[Rows]) {
-  Sums<V, Rows> sums;
-  const int whole = args.n / 16 * 16;
-  for (int i = 0; i < whole; i += 16) {
+/// 16 values, or the first `left` of them with 0 beyond.
+template <class V, bool Whole>
+[[gnu::always_inline]] inline V load_part(const float* p, int left) {
+  if constexpr (Whole) {
+    return V::load(p);
+  } else {
+    return V::load_first(p, left);
+  }
+}
+
+template <class V, bool Whole>
+[[gnu::always_inline]] inline void store_part(V value, float* p, int left) {
+  if constexpr (Whole) {
+    value.store(p);
+  } else {
+    value.store_first(p, left);
+  }
+}
+
+/// y = x + residual, added to the sums.
+template <class V, bool Whole, int Rows>
+[[gnu::always_inline]] inline void add_residual(const NormRows<Rows>& rows, int i, int left, V (&sum)[Rows]) {
 #pragma GCC unroll 8
-    for (int r = 0; r < Rows; ++r) {
-      const V d = V::load(args.y + (row + r) * args.ldy + i) - mean[r];
-      sums.lanes[r] = V::fma(d, d, sums.lanes[r]);
+  for (int r = 0; r < Rows; ++r) {
+    V value = load_part<V, Whole>(rows.x[r] + i, left);
+    if (rows.residual[r] != nullptr) value = value + load_part<V, Whole>(rows.residual[r] + i, left);
+    store_part<V, Whole>(value, rows.y[r] + i, left);
+    sum[r] = sum[r] + value;
+  }
+}
+
+/// (y - mean)², added to the sums.
+template <class V, bool Whole, int Rows>
+[[gnu::always_inline]] inline void add_squares(const NormRows<Rows>& rows, int i, int left,
+                                               const V (&mean)[Rows], V (&sum)[Rows]) {
+#pragma GCC unroll 8
+  for (int r = 0; r < Rows; ++r) {
+    V d = load_part<V, Whole>(rows.y[r] + i, left) - mean[r];
+    if constexpr (!Whole) {  // lanes beyond the row add 0, not the square of the mean
+      float part[16] = {};
+      d.store_first(part, left);
+      d = V::load(part);
     }
+    sum[r] = V::fma(d, d, sum[r]);
   }
-  for (int r = 0; whole < args.n && r < Rows; ++r) {
-    float part[16] = {};  // lanes beyond the row add 0, not the square of the mean
-    const int left = args.n - whole;
-    (V::load_first(args.y + (row + r) * args.ldy + whole, left) - mean[r]).store_first(part, left);
-    const V d = V::load(part);
-    sums.lanes[r] = V::fma(d, d, sums.lanes[r]);
+}
+
+/// y = (y - mean) · inverse · gamma + beta
+template <class V, bool Whole, int Rows>
+[[gnu::always_inline]] inline void scale_columns(const NormRows<Rows>& rows, int i, int left,
+                                                 const V (&mean)[Rows], const V (&inverse)[Rows], V gamma,
+                                                 V beta) {
+#pragma GCC unroll 8
+  for (int r = 0; r < Rows; ++r) {
+    const V normal = (load_part<V, Whole>(rows.y[r] + i, left) - mean[r]) * inverse[r];
+    store_part<V, Whole>(canonical(V::fma(normal, gamma, beta)), rows.y[r] + i, left);
   }
-  return sums;
 }
 
 template <class V, int Rows>
 inline void layernorm_rows(const LayerNormArgs& args, std::ptrdiff_t row) {
-  const int n = args.n;
-  const Sums<V, Rows> sums = add_residual<V, Rows>(args, row);
-  V mean[Rows], inverse[Rows];
+  const NormRows<Rows> rows = norm_rows<Rows>(args, row);
+  const float *gamma = args.gamma, *beta = args.beta;
+  const int n = args.n, whole = n / 16 * 16, left = n - whole;
+  const float count = static_cast<float>(n), epsilon = args.epsilon;
+  V sum[Rows], mean[Rows], inverse[Rows];
 #pragma GCC unroll 8
-  for (int r = 0; r < Rows; ++r) mean[r] = V::set(sums.mean(r, n));
-  const Sums<V, Rows> squares = sum_squares<V, Rows>(args, row, mean);
+  for (int r = 0; r < Rows; ++r) sum[r] = V::set(0.0F);
+  for (int i = 0; i < whole; i += 16) add_residual<V, true>(rows, i, 16, sum);
+  if (left > 0) add_residual<V, false>(rows, whole, left, sum);
 #pragma GCC unroll 8
   for (int r = 0; r < Rows; ++r) {
-    inverse[r] = V::set(1 / __builtin_sqrtf(squares.mean(r, n) + args.epsilon));
+    mean[r] = V::set(V::sum(sum[r]) / count);
+    sum[r] = V::set(0.0F);
   }
-  for (int i = 0; i < n; i += 16) {
-    const V gamma = load_at<V>(args.gamma, i, n);
-    const V beta = args.beta == nullptr ? V::set(0.0F) : load_at<V>(args.beta, i, n);
+  for (int i = 0; i < whole; i += 16) add_squares<V, true>(rows, i, 16, mean, sum);
+  if (left > 0) add_squares<V, false>(rows, whole, left, mean, sum);
 #pragma GCC unroll 8
-    for (int r = 0; r < Rows; ++r) {
-      float* y = args.y + (row + r) * args.ldy;
-      const V normal = (load_at<V>(y, i, n) - mean[r]) * inverse[r];
-      store_at(canonical(V::fma(normal, gamma, beta)), y, i, n);
+  for (int r = 0; r < Rows; ++r) inverse[r] = V::set(1 / __builtin_sqrtf(V::sum(sum[r]) / count + epsilon));
+  for (int i = 0; i < n; i += 16) {
+    const V g = load_at<V>(gamma, i, n), b = beta == nullptr ? V::set(0.0F) : load_at<V>(beta, i, n);
+    if (i < whole) {
+      scale_columns<V, true>(rows, i, 16, mean, inverse, g, b);
+    } else {
+      scale_columns<V, false>(rows, i, left, mean, inverse, g, b);
     }
   }
 }
