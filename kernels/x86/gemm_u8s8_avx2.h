@@ -119,8 +119,10 @@ template <int Rows>
   }
 }
 
+/// `panel` and `rows` by value: after each store through a vector type a reference would have to be read
+/// again.
 template <int Rows>
-inline void product(const GemmArgs& args, const PanelS8& panel, const RowBlock& rows) {
+inline void product(const GemmArgs& args, const PanelS8 panel, const RowBlock rows) {
   const int blocks = row_block_count(args.k), depth = row_block_depth(args.k);
   WideRows wide;
   for (int block = 0; block < blocks; ++block) {

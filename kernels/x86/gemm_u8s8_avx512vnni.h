@@ -102,8 +102,10 @@ template <int Rows, int Blocks>
   }
 }
 
+/// `panel` and `rows` by value: after each store through a vector type a reference would have to be read
+/// again.
 template <int Rows, int Blocks>
-inline void product(const GemmArgs& args, const PanelS8& panel, const RowBlock& rows) {
+inline void product(const GemmArgs& args, const PanelS8 panel, const RowBlock rows) {
   const int blocks = row_block_count(args.k), depth = row_block_depth(args.k);
   if (blocks == 1) {
     __m512i sum[Rows][Blocks];
