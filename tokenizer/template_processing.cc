@@ -47,19 +47,34 @@ TemplatePiece read_piece(const JsonNode& node, const SpecialTokens& known) {
   return text ? read_text_piece(*text) : read_special_piece(*special, known);
 }
 
+/// Refuses what goes beyond a text each and the bound on special tokens.
+class TemplateLimits {
+ public:
+  explicit TemplateLimits(std::size_t most_texts) : most_texts_(most_texts) {}
+
+  void check(const TemplatePiece& piece, const JsonNode& node) {
+    special_ += piece.ids.size();
+    if (special_ > kMaxSpecialTokens) {
+      node.fail("at most " + std::to_string(kMaxSpecialTokens) + " special tokens", std::to_string(special_));
+    }
+    if (piece.kind == TemplatePiece::Kind::special) return;
+    const std::size_t text = piece.kind == TemplatePiece::Kind::first_text ? 0 : 1;
+    if (text >= most_texts_) node.fail("the only text, A", "B");
+    if (seen_[text]++ > 0) node.fail("each text once", "a second time");
+  }
+
+ private:
+  std::size_t most_texts_;
+  std::size_t special_ = 0;
+  std::size_t seen_[2] = {0, 0};
+};
+
 Template read_template(const JsonNode& node, const SpecialTokens& known, std::size_t most_texts) {
   Template out;
-  std::size_t seen[2] = {0, 0};
+  TemplateLimits limits(most_texts);
   for (const JsonNode& element : node.elements()) {
     out.push_back(read_piece(element, known));
-    if (out.back().kind == TemplatePiece::Kind::special) continue;
-    const std::size_t text = out.back().kind == TemplatePiece::Kind::first_text ? 0 : 1;
-    if (text >= most_texts) element.fail("the only text, A", "B");
-    if (++seen[text] > 1) element.fail("each text once", "a second time");
-  }
-  if (special_tokens(out) > kMaxSpecialTokens) {
-    node.fail("at most " + std::to_string(kMaxSpecialTokens) + " special tokens",
-              std::to_string(special_tokens(out)));
+    limits.check(out.back(), element);
   }
   return out;
 }

@@ -109,6 +109,17 @@ TEST_CASE("an added token of which the normalizer leaves nothing is refused") {
       "t.json: $.added_tokens: expected tokens that the normalizer leaves something of, found \"?\".");
 }
 
+TEST_CASE("a template that would add more tokens than it has bytes is refused") {
+  std::string ids = "[1", pieces = "[";
+  for (int i = 0; i < 2000; ++i) ids += ",1";
+  for (int i = 0; i < 3; ++i)
+    pieces += std::string(i == 0 ? "" : ",") + R"({"SpecialToken":{"id":"S","type_id":0}})";
+  CHECK(refusal(small_json("post_processor",
+                           R"({"type":"TemplateProcessing","pair":[],"special_tokens":{"S":{"ids":)" + ids +
+                               R"(]}},"single":)" + pieces + "]}")) ==
+        "t.json: $.post_processor.single[2]: expected at most 4096 special tokens, found 6003.");
+}
+
 TEST_CASE("what is no JSON is refused") {
   for (const std::string json : {"", "{", "{\"model\":", "\"\\ud800\"", "{\"a\":\"\xFF\"}", "nul"}) {
     INFO(json);

@@ -44,6 +44,12 @@ def descriptions():
     return [l.partition(": ")[2] for l in lines if l.startswith("Description: ")] or None
 
 
+def between_letters():
+    """Every code point, some dozens a text."""
+    words = ["a" + chr(c) + "B" for c in range(0x110000) if not 0xD800 <= c <= 0xDFFF]
+    return [" ".join(words[i:i + 48]) for i in range(0, len(words), 48)]
+
+
 class Hostile:
     """Strings made of whatever has broken a tokenizer before."""
 
@@ -228,6 +234,24 @@ def compare(what, program, json_text, texts, failures, folder, max_tokens=0):
     print(f"{what}: {len(texts)} texts, {tokens} tokens, {failures.count - before} differences", flush=True)
 
 
+def random_bytes(count, seed):
+    r = random.Random(seed)
+    pool = bytes([0x41, 0x7F, 0x80, 0x8F, 0x90, 0x9F, 0xA0, 0xBF, 0xC0, 0xC2, 0xDF, 0xE0, 0xE1, 0xED, 0xEF, 0xF0, 0xF1, 0xF4, 0xF5, 0xFF])
+    return [bytes(r.choice(pool) for _ in range(r.randrange(20))) for _ in range(count)]
+
+
+def compare_repair(program, count, seed, failures):
+    texts = random_bytes(count, seed)
+    blob = b"".join(struct.pack("<I", len(t)) + t for t in texts)
+    done = subprocess.run([program, "--repair"], input=blob, capture_output=True, check=True)
+    before = failures.count
+    for text, line in zip(texts, done.stdout.split(b"\n")):
+        expected = text.decode("utf-8", "replace")
+        if json.loads(line) != [expected.count("\ufffd") - text.count(b"\xef\xbf\xbd"), expected]:
+            failures.add("repair", text, "text", expected, line)
+    print(f"UTF-8 repair beside Python's decode: {count} texts, {failures.count - before} differences", flush=True)
+
+
 def parse_arguments():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--program", required=True, help="the built tokenize_lines")
@@ -248,10 +272,11 @@ def main():
     hostile = Hostile(arguments.seed)
     sources = {"Jargon File": jargon_file(), "package descriptions": descriptions(),
                "hostile": hostile.texts(2000 if arguments.quick else 20000)}
-    every = sorted(chr(c) for c in range(0x110000) if not 0xD800 <= c <= 0xDFFF)
-    sources["every code point between letters"] = ["a" + c + "B" for c in every[::10 if arguments.quick else 1]]
+    sources["every code point between letters"] = between_letters()
     vocabularies = {"the model's vocabulary": base, "every code point": every_code_point(base)}
-    failures, missing = Failures(), [name for name, texts in sources.items() if texts is None]
+    failures = Failures()
+    compare_repair(arguments.program, 20000 if arguments.quick else 200000, arguments.seed, failures)
+    missing = [name for name, texts in sources.items() if texts is None]
     for name in missing:
         print(f"{name}: not on this machine, left out")
     with tempfile.TemporaryDirectory() as folder:

@@ -3,6 +3,9 @@
 //   tokenize_lines TOKENIZER.JSON [MAX_TOKENS]        standard input: per text a size in 4 bytes (little
 //   endian)
 //                                                     and the text; a size with its top bit set opens a pair
+//   tokenize_lines --repair                           standard input as above, any bytes; prints how many
+//   parts
+//                                                     repair_utf8() replaced, and the text
 //   tokenize_lines --speed TOKENIZER.JSON TEXTS N     times encode_ids over the texts of a file, N times
 #include <chrono>
 #include <cstdio>
@@ -14,6 +17,7 @@
 #include <stdexcept>
 
 #include "tokenizer/tokenizer.h"
+#include "tokenizer/utf8.h"
 
 namespace {
 
@@ -102,6 +106,16 @@ int print_lines(const Tokenizer& tokenizer, std::size_t max_tokens) {
   return 0;
 }
 
+int repair_lines() {
+  std::string text;
+  bool pair = false;
+  while (read_text(std::cin, text, pair)) {
+    const auto repaired = nybble::tokenizer::repair_utf8(text);
+    std::cout << '[' << repaired.replaced << ',' << json_string(repaired.text) << "]\n";
+  }
+  return 0;
+}
+
 int measure(const char* json, const char* file, int times) {
   using Clock = std::chrono::steady_clock;
   const auto seconds = [](Clock::duration d) { return std::chrono::duration<double>(d).count(); };
@@ -132,6 +146,7 @@ int main(int argc, char** argv) {
     std::ios::sync_with_stdio(false);
     if (argc == 5 && std::strcmp(argv[1], "--speed") == 0)
       return measure(argv[2], argv[3], std::atoi(argv[4]));
+    if (argc == 2 && std::strcmp(argv[1], "--repair") == 0) return repair_lines();
     if (argc != 2 && argc != 3) throw std::runtime_error("usage: tokenize_lines TOKENIZER.JSON [MAX_TOKENS]");
     const Tokenizer tokenizer = Tokenizer::from_file(argv[1]);
     return print_lines(tokenizer, argc == 3 ? std::strtoull(argv[2], nullptr, 10) : 0);
