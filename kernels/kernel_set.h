@@ -1,9 +1,9 @@
 // One KernelSet an instruction set: a function pointer for each entry, its contract above it.
 //
-// Every entry is `noexcept`, keeps no state, allocates nothing and may be called from any thread. Every set
-// gives the bits of the scalar set (docs/numerics.md); the caller has set MXCSR to 0x1F80
-// (kernels/float_environment.h). Buffers may be unaligned unless an entry says otherwise; strides (ld*) are
-// in elements.
+// Every entry is `noexcept`, keeps no state, allocates nothing (gemm_u8s8 uses up to 13 KB of stack) and may
+// be called from any thread. A NaN is written as 0x7FC00000 whatever NaN came in. Every set gives the bits of
+// the scalar set (docs/numerics.md); the caller has set MXCSR to 0x1F80 (kernels/float_environment.h).
+// Buffers may be unaligned unless an entry says otherwise; strides (ld*) are in elements.
 #pragma once
 
 #include <cstddef>
@@ -32,8 +32,8 @@ struct GemmArgs {
   const std::byte* b;          ///< the pack (packed_weights.h), 64-byte aligned
   int m, n, k;                 ///< m, n, k ≥ 1
   int panel_begin, panel_end;  ///< the panels of 64 columns to compute
-  float* c;            ///< [m][ldc]; columns n..padded_columns(n)-1 are written with +0 (or epilogue of +0)
-  std::ptrdiff_t ldc;  ///< ≥ padded_columns(n)
+  float* c;  ///< [m][ldc]; columns n..padded_columns(n)-1 are written too: +0, NaN in rows whose scale is NaN
+  std::ptrdiff_t ldc;     ///< ≥ padded_columns(n)
   TileEpilogue epilogue;  ///< applied to each finished tile; null: none
 };
 
@@ -51,7 +51,9 @@ struct LayerNormArgs {
   std::ptrdiff_t ldy;
 };
 
-/// Arguments of attention for one sequence and one head: out = softmax(scale · Q·Kᵀ) · V.
+/// Arguments of attention for one sequence and one head: out = softmax(scale · Q·Kᵀ) · V. Each call prepares
+/// K and V anew (3 % of the work at 128 tokens when it computes all rows), so give it as many rows as there
+/// are.
 struct AttentionArgs {
   const float* q;  ///< [length][ldqkv], head_dim values a row
   const float* k;  ///< likewise
@@ -85,22 +87,22 @@ struct KernelSet {
   // ---- making integers ----
   /// Quantizes x [m][ldx], k values a row, to u8 by row and block of row_block_depth(k). Writes q [m][ldq]
   /// with bytes k..padded_depth(k)-1 set to 128, and rows [m][row_block_count(k)]. A block with NaN or
-  /// infinity gets scale = canonical NaN, codes 128.
+  /// infinity, or whose span overflows, gets scale = canonical NaN, codes 128.
   void (*quantize_rows_u8)(const float* x, std::ptrdiff_t ldx, int m, int k, std::uint8_t* q,
                            std::ptrdiff_t ldq, RowScale* rows) noexcept;
   /// The largest |x[i]|, i < n; NaN (canonical) where any x is NaN or infinite.
   float (*absmax)(const float* x, std::ptrdiff_t n) noexcept;
   /// Quantizes w [n][k] (row-major, stride ldw) with one scale a channel to 8 bits,
   /// code = clamp(rint(w / scale), -128, 127), 0 where scale is 0, and writes panel `panel` of the pack with
-  /// its trailer. bias: [n] or null (zeros).
+  /// its trailer. bias: [n] or null (zeros). All of w, scale and bias are finite.
   void (*pack_s8)(const float* w, std::ptrdiff_t ldw, int n, int k, const float* scale, const float* bias,
                   int panel, std::byte* pack) noexcept;
 
   // ---- activations, in place; each is a TileEpilogue ----
-  TileEpilogue gelu_erf;    ///< 0.5·x·(1 + erf(x/√2)), about 2 ulp of the result's scale
+  TileEpilogue gelu_erf;    ///< 0.5·x·(1 + erf(x/√2)), to 1 ulp of x
   TileEpilogue gelu_erf_q;  ///< the same to 1.9e-4: for values about to be quantized
-  TileEpilogue gelu_tanh;   ///< 0.5·x·(1 + tanh(√(2/π)·(x + 0.044715·x³)))
-  TileEpilogue relu;        ///< max(x, 0); NaN stays NaN
+  TileEpilogue gelu_tanh;   ///< 0.5·x·(1 + tanh(√(2/π)·(x + 0.044715·x³))), to 2 ulp of x
+  TileEpilogue relu;        ///< max(x, 0), +0 for -0; NaN stays NaN
 
   // ---- rows ----
   void (*layernorm)(const LayerNormArgs& args) noexcept;

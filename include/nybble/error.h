@@ -18,7 +18,7 @@ enum class ErrorCode {
 
 /// Thrown at the edges (load, parse, shape checks). what() is one sentence: file, tensor, line or field, what
 /// was expected, what was found.
-class Error : public std::runtime_error {
+class __attribute__((visibility("default"))) Error : public std::runtime_error {
  public:
   Error(ErrorCode code, const std::string& sentence) : std::runtime_error(sentence), code_(code) {}
   ErrorCode code() const noexcept { return code_; }

@@ -24,7 +24,7 @@ from tokenizers import Tokenizer
 
 REFERENCE = "0.22.2"
 SEED = 20240607
-JARGON = "/usr/share/dictd/jargon.dict.dz"
+JARGON = os.environ.get("NYBBLE_JARGON", "/usr/share/dictd/jargon.dict.dz")
 PAIR = 0x80000000
 
 

@@ -1,0 +1,117 @@
+// nybble embed: a text a line in, a row a text out.
+#include <fmt/format.h>
+
+#include <chrono>
+#include <memory>
+
+#include "cli/commands.h"
+#include "cli/model_options.h"
+#include "cli/output_file.h"
+#include "cli/progress.h"
+#include "cli/row_writer.h"
+#include "cli/text_lines.h"
+
+namespace nybble::cli {
+namespace {
+
+struct EmbedOptions {
+  ModelOptions model;
+  bool strict = false;
+  std::string field, format, output, input = "-";
+};
+
+/// Reads the next text as the options say.
+class TextSource {
+ public:
+  TextSource(const EmbedOptions& options, TextLines& lines)
+      : strict_(options.strict),
+        lines_(lines),
+        field_(options.field.empty() ? nullptr : std::make_unique<JsonField>(options.field)) {}
+
+  bool next(std::string& text) {
+    if (!lines_.next(text)) return false;
+    if (strict_) check_utf8(text);
+    if (field_) text = field_->of(text, lines_);
+    return true;
+  }
+
+ private:
+  void check_utf8(const std::string& text) const {
+    const auto byte = find_invalid_utf8(text);
+    if (!byte) return;
+    throw Error(ErrorCode::bad_input,
+                fmt::format("{}: line {}, byte {}: expected UTF-8, found byte 0x{:02X}", lines_.name(),
+                            lines_.line_number(), *byte + 1, static_cast<unsigned char>(text[*byte])));
+  }
+
+  bool strict_;
+  TextLines& lines_;
+  std::unique_ptr<JsonField> field_;
+};
+
+const char* plural(std::size_t count) { return count == 1 ? "" : "s"; }
+
+void report(const EncodeReport& done, const ModelInfo& info, const TextLines& lines, double seconds,
+            bool is_terminal) {
+  if (done.cut > 0) {
+    fmt::print(stderr, "nybble: {} text{} cut to {} tokens\n", done.cut, plural(done.cut), info.max_tokens);
+  }
+  if (done.invalid_parts > 0) {
+    fmt::print(stderr,
+               "nybble: {}: {} invalid UTF-8 part{} in {} line{} read as U+FFFD, the first in line {}\n",
+               lines.name(), done.invalid_parts, plural(done.invalid_parts), done.invalid_texts,
+               plural(done.invalid_texts), done.first_invalid + 1);
+  }
+  if (is_terminal) {
+    fmt::print(stderr,
+               "{} texts, {} tokens in {:.2f} s: {:.0f} texts/s, {:.0f} tokens/s ({}, {}, {} thread{})\n",
+               done.texts, done.tokens, seconds, static_cast<double>(done.texts) / seconds,
+               static_cast<double>(done.tokens) / seconds, info.weights == Weights::int8 ? "int8" : "f32",
+               info.isa, info.threads, plural(static_cast<std::size_t>(info.threads)));
+  }
+}
+
+void embed(EmbedOptions& options) {
+  // Everything that can be wrong with files is found before the model is loaded.
+  TextLines lines(options.input);
+  OutputFile output(options.output);
+  const RowFormat format = row_format(options.format, options.output);
+  if (format == RowFormat::npy) RowWriter::require_seekable(output);
+  const Model model = options.model.load_model();
+  RowWriter writer(output, format, model.info().hidden);
+  TextSource source(options, lines);
+  Progress progress("texts", lines.bytes_total());
+  const auto start = std::chrono::steady_clock::now();
+  const EncodeReport done = model.encode_stream([&](std::string& text) { return source.next(text); },
+                                                [&](std::size_t index, std::span<const float> row) {
+                                                  writer.write(index, row);
+                                                  progress.update(lines.bytes_read(), index + 1);
+                                                });
+  writer.finish();
+  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  progress.clear();
+  report(done, model.info(), lines, seconds, progress.is_shown());
+}
+
+}  // namespace
+
+void add_embed(CLI::App& app) {
+  auto options = std::make_shared<EmbedOptions>();
+  CLI::App* command = app.add_subcommand("embed", "Embed texts, one a line: a row of floats each, in order.");
+  options->model.add_all(*command);
+  command->add_flag("--strict", options->strict, "invalid UTF-8 is an error, not U+FFFD");
+  command->add_option("--field", options->field,
+                      "each line is a JSON object; embed the string in this field");
+  command
+      ->add_option("--format", options->format,
+                   "jsonl, npy or f32 (raw little-endian floats); else by -o's suffix, else jsonl")
+      ->check(CLI::IsMember({"jsonl", "npy", "f32"}));
+  command->add_option("-o,--output", options->output,
+                      "else standard output; a regular file is replaced when it is whole");
+  command->add_option("file", options->input, "texts, one a line; - is standard input")
+      ->capture_default_str();
+  command->footer("Example: nybble embed -o rows.npy texts.txt");
+  command->callback([options] { embed(*options); });
+}
+
+}  // namespace nybble::cli

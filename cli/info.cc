@@ -1,0 +1,65 @@
+// nybble info: what a model is and how Nybble would run it.
+#include <fmt/format.h>
+
+#include <memory>
+
+#include "cli/commands.h"
+#include "cli/model_options.h"
+#include "cli/output_file.h"
+
+namespace nybble::cli {
+namespace {
+
+std::string left_over(const ModelInfo& info) {
+  std::string text;
+  if (info.tokenizer_truncation) text += fmt::format("truncation to {}", *info.tokenizer_truncation);
+  if (info.tokenizer_padding)
+    text += fmt::format("{}padding to {}", text.empty() ? "" : ", ", *info.tokenizer_padding);
+  return text.empty() ? "none" : text + " (left over in tokenizer.json, not applied)";
+}
+
+double megabytes(std::size_t bytes) { return static_cast<double>(bytes) / 1e6; }
+
+std::string describe(const ModelInfo& info) {
+  std::string text;
+  const auto line = [&](std::string_view name, const std::string& value) {
+    text += fmt::format("{:<20} {}\n", name, value);
+  };
+  line("model", info.folder);
+  line("architecture", info.family);
+  line("layers", fmt::format("{}, hidden {}, heads {}, intermediate {}, activation {}", info.layers,
+                             info.hidden, info.heads, info.intermediate, info.activation));
+  line("tokenizer", fmt::format("{}, {} tokens ({} rows in the word table)", info.tokenizer,
+                                info.tokenizer_vocabulary, info.vocabulary));
+  line("tokenizer state", left_over(info));
+  line("longest text", fmt::format("{} tokens, by {}", info.max_tokens, info.max_tokens_source));
+  line("positions", fmt::format("{}", info.positions));
+  line("pooling", info.pooling == Pooling::cls ? "cls" : "mean");
+  line("normalize", info.normalize ? "yes" : "no");
+  line("formats", "f32, int8");
+  line("weights", fmt::format("{}: linears {:.1f} MB, tables {:.1f} MB; files {:.1f} MB",
+                              info.weights == Weights::int8 ? "int8" : "f32", megabytes(info.linear_bytes),
+                              megabytes(info.table_bytes), megabytes(info.file_bytes)));
+  line("instruction set", info.isa);
+  line("threads", fmt::format("{}", info.threads));
+  line("bits", info.bits);
+  line("loaded in", fmt::format("{:.3f} s", info.load_seconds));
+  return text;
+}
+
+}  // namespace
+
+void add_info(CLI::App& app) {
+  auto options = std::make_shared<ModelOptions>();
+  CLI::App* command = app.add_subcommand(
+      "info", "Show a model: architecture, sizes, tokenizer, lengths, pooling, formats, bits.");
+  options->add_plan(*command);
+  command->footer("Example: nybble info --model path/to/model");
+  command->callback([options] {
+    OutputFile output("-");
+    output.write(describe(options->load_model().info()));
+    output.finish();
+  });
+}
+
+}  // namespace nybble::cli

@@ -1,0 +1,28 @@
+// The options that every command with a model has.
+#pragma once
+
+#include <CLI/App.hpp>
+#include <string>
+
+#include "nybble/nybble.h"
+
+namespace nybble::cli {
+
+struct ModelOptions {
+  std::string model;
+  std::string weights = "int8";
+  std::string pooling;
+  int normalize = 0;  ///< 1: --normalize, -1: --no-normalize, 0: as the model says
+  LoadOptions load;
+
+  /// Adds --model alone.
+  void add_model(CLI::App& command);
+  /// Adds --model, --weights, --threads, --isa.
+  void add_plan(CLI::App& command);
+  /// Adds those of add_plan and what changes the rows: --pooling, --normalize, --max-tokens, --batch-tokens.
+  void add_all(CLI::App& command);
+
+  Model load_model();
+};
+
+}  // namespace nybble::cli

@@ -1,0 +1,134 @@
+#include "graph/import/config_reader.h"
+
+#include <algorithm>
+#include <cmath>
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#include "nybble/error.h"
+
+namespace nybble::graph {
+namespace {
+
+[[noreturn]] void unsupported(const std::string& sentence) {
+  throw Error(ErrorCode::unsupported_model, sentence);
+}
+
+constexpr std::size_t kMostShown = 60;  // bytes of a JSON value in an error
+constexpr std::size_t kMostExtents = 8;
+
+/// A JSON value as an error shows it: short, on one line.
+std::string shown(const nlohmann::json& value) {
+  // dump() would recurse as deep as a hostile file nests.
+  if (value.is_array()) return "an array of " + std::to_string(value.size());
+  if (value.is_object()) return "an object";
+  std::string text = value.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+  if (text.size() <= kMostShown) return text;
+  std::size_t end = kMostShown - 3;
+  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0u) == 0x80u) --end;  // a whole character
+  return text.substr(0, end) + "...";
+}
+
+const nlohmann::json* find(const nlohmann::json& config, std::string_view key) {
+  const auto found = config.find(key);
+  return found == config.end() || found->is_null() ? nullptr : &*found;
+}
+
+std::string shape_text(const std::vector<std::int64_t>& shape) {
+  std::string text = "[";
+  for (std::size_t i = 0; i < std::min(shape.size(), kMostExtents); ++i) {
+    text += (i ? ", " : "") + std::to_string(shape[i]);
+  }
+  return text + (shape.size() > kMostExtents ? ", ...]" : "]");
+}
+
+}  // namespace
+
+void ConfigReader::fail(std::string_view key, const std::string& expected, const std::string& found) const {
+  unsupported(source_.config_name + ": " + std::string(key) + ": expected " + expected + ", found " + found);
+}
+
+void ConfigReader::fail_whole(const std::string& expected) const {
+  unsupported(source_.config_name + ": expected " + expected + ", found " + shown(source_.config));
+}
+
+void ConfigReader::fail_one_of(std::string_view key, std::span<const std::string_view> expected,
+                               std::string_view found) const {
+  std::string list;
+  for (const std::string_view name : expected)
+    list += (list.empty() ? "\"" : ", \"") + std::string(name) + "\"";
+  fail(key, expected.size() == 1 ? list : "one of " + list, shown(found));
+}
+
+std::string ConfigReader::string(std::string_view key) const {
+  const nlohmann::json* value = find(source_.config, key);
+  if (!value) fail(key, "a string", "nothing");
+  if (!value->is_string()) fail(key, "a string", shown(*value));
+  return value->get<std::string>();
+}
+
+std::string ConfigReader::string_or(std::string_view key, std::string_view otherwise) const {
+  return find(source_.config, key) ? string(key) : std::string(otherwise);
+}
+
+std::int64_t ConfigReader::integer(std::string_view key, std::int64_t least, std::int64_t most) const {
+  const nlohmann::json* value = find(source_.config, key);
+  const std::string expected = "an integer from " + std::to_string(least) + " to " + std::to_string(most);
+  if (!value) fail(key, expected, "nothing");
+  if (!value->is_number_integer()) fail(key, expected, shown(*value));
+  const bool too_large =
+      value->is_number_unsigned() && value->get<std::uint64_t>() > static_cast<std::uint64_t>(most);
+  if (too_large || value->get<std::int64_t>() < least || value->get<std::int64_t>() > most)
+    fail(key, expected, shown(*value));
+  return value->get<std::int64_t>();
+}
+
+double ConfigReader::number_or(std::string_view key, double otherwise, double least, double most) const {
+  const nlohmann::json* value = find(source_.config, key);
+  if (!value) return otherwise;
+  const double found = value->is_number() ? value->get<double>() : std::nan("");
+  if (found >= least && found <= most) return found;
+  std::ostringstream expected;
+  expected << "a number from " << least << " to " << most;
+  fail(key, expected.str(), shown(*value));
+}
+
+bool ConfigReader::boolean_or(std::string_view key, bool otherwise) const {
+  const nlohmann::json* value = find(source_.config, key);
+  if (!value) return otherwise;
+  if (!value->is_boolean()) fail(key, "true or false", shown(*value));
+  return value->get<bool>();
+}
+
+bool WeightReader::contains(std::string_view tensor) const {
+  return source_.tensors.find(tensor) != source_.tensors.end();
+}
+
+bool WeightReader::contains_prefix(std::string_view prefix) const {
+  const auto found = source_.tensors.lower_bound(prefix);
+  return found != source_.tensors.end() && found->first.starts_with(prefix);
+}
+
+ValueId WeightReader::weight(const std::string& name, const std::string& tensor,
+                             const std::vector<std::int64_t>& shape) {
+  const auto found = source_.tensors.find(tensor);
+  const std::string where = source_.tensors_name + ": tensor " + tensor + ": ";
+  if (found == source_.tensors.end())
+    unsupported(where + "expected shape " + shape_text(shape) + ", found no such tensor");
+  const TensorInfo& info = found->second;
+  if (info.shape != shape)
+    unsupported(where + "expected shape " + shape_text(shape) + ", found " + shape_text(info.shape));
+  if (info.dtype != DType::f32 && info.dtype != DType::f16 && info.dtype != DType::bf16) {
+    unsupported(where + "expected F32, F16 or BF16, found " + std::string(dtype_name(info.dtype)));
+  }
+  Shape extents;
+  for (const std::int64_t extent : shape) extents.push_back(Extent::of(extent));
+  return add_weight(graph_, name, std::move(extents), {tensor});
+}
+
+ValueId WeightReader::weight(const std::string& name, const std::string& tensor,
+                             const std::string& other_spelling, const std::vector<std::int64_t>& shape) {
+  return weight(name, contains(tensor) || !contains(other_spelling) ? tensor : other_spelling, shape);
+}
+
+}  // namespace nybble::graph

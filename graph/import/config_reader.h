@@ -1,0 +1,56 @@
+// Typed reading of config.json and checked look-up of tensors, with errors that name file, key, expected and
+// found.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "graph/import/importer.h"
+
+namespace nybble::graph {
+
+/// Every member throws Error{unsupported_model} where a value is missing, of another type, or out of range. A
+/// null counts as missing. `source` must outlive the reader.
+class ConfigReader {
+ public:
+  explicit ConfigReader(const ImportSource& source) : source_(source) {}
+
+  std::string string(std::string_view key) const;
+  std::string string_or(std::string_view key, std::string_view otherwise) const;
+  /// An integer in [least, most].
+  std::int64_t integer(std::string_view key, std::int64_t least, std::int64_t most) const;
+  /// A number in [least, most].
+  double number_or(std::string_view key, double otherwise, double least, double most) const;
+  bool boolean_or(std::string_view key, bool otherwise) const;
+
+  [[noreturn]] void fail(std::string_view key, const std::string& expected, const std::string& found) const;
+  /// Fails with the whole file as what was found.
+  [[noreturn]] void fail_whole(const std::string& expected) const;
+  [[noreturn]] void fail_one_of(std::string_view key, std::span<const std::string_view> expected,
+                                std::string_view found) const;
+
+ private:
+  const ImportSource& source_;
+};
+
+/// Finds tensors and turns them into weights of a graph. `source` and `graph` must outlive it.
+class WeightReader {
+ public:
+  WeightReader(const ImportSource& source, Graph& graph) : source_(source), graph_(graph) {}
+
+  bool contains(std::string_view tensor) const;
+  bool contains_prefix(std::string_view prefix) const;  ///< whether a tensor's name begins so
+  /// Adds the tensor as weight %`name`. The tensor must have exactly that shape and be F32, F16 or BF16.
+  ValueId weight(const std::string& name, const std::string& tensor, const std::vector<std::int64_t>& shape);
+  /// The same for whichever of two spellings there is.
+  ValueId weight(const std::string& name, const std::string& tensor, const std::string& other_spelling,
+                 const std::vector<std::int64_t>& shape);
+
+ private:
+  const ImportSource& source_;
+  Graph& graph_;
+};
+
+}  // namespace nybble::graph

@@ -1,0 +1,57 @@
+// From a model folder's config and tensor names to a graph: one file a model family.
+#pragma once
+
+#include <cstdint>
+#include <nlohmann/json_fwd.hpp>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "graph/ir.h"
+#include "graph/tensor.h"
+
+namespace nybble::graph {
+
+/// What an importer reads, and how to name it in errors.
+struct ImportSource {
+  const nlohmann::json& config;  ///< the parsed config.json
+  std::string config_name;       ///< e.g. "/models/minilm/config.json"
+  const TensorTable& tensors;
+  std::string tensors_name;  ///< e.g. "/models/minilm/model.safetensors"
+};
+
+enum class PoolMode { mean, cls };
+
+/// What the graph is to give.
+struct ImportTarget {
+  PoolMode pooling = PoolMode::mean;
+  bool normalize = false;
+  bool per_token = false;  ///< one row a token instead of one pooled row a sequence
+};
+
+/// The sizes of an encoder, for people and for checking requests.
+struct EncoderSizes {
+  std::string family;  ///< "bert"
+  std::int64_t layers = 0, hidden = 0, heads = 0, intermediate = 0;
+  std::int64_t vocabulary = 0;  ///< rows of the word table
+  std::int64_t positions = 0;   ///< usable positions: the longest sequence
+  std::int64_t token_types = 0;
+  std::string activation;  ///< as the config calls it
+};
+
+struct ImportedModel {
+  Graph graph;  ///< verified; inputs ids, positions, types: i32[tokens]; one output, "embedding" or "tokens"
+  EncoderSizes sizes;
+};
+
+/// Builds the graph of the family that config.json's model_type names. Throws Error{unsupported_model}, in
+/// one sentence with file, key or tensor, expected and found.
+ImportedModel import_model(const ImportSource& source, const ImportTarget& target);
+
+/// The model types that import_model knows.
+std::span<const std::string_view> model_types();
+
+// ---- one file each ----
+ImportedModel import_bert(const ImportSource& source, const ImportTarget& target);
+
+}  // namespace nybble::graph

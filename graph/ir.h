@@ -1,0 +1,124 @@
+// The graph IR: what a model computes, before anyone decides how.
+//
+// A Graph is a list of nodes in an order in which they can run; each node makes one value from others.
+// Extents that a call decides (how many tokens, how many sequences) are symbols. Weights are named views of
+// tensors in the model's files: the graph holds names and shapes, never data. Plain data: copy it, compare
+// it, change it in a pass; verify() (verify.h) says whether it still makes sense, print() and parse()
+// (text.h) are inverse.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+namespace nybble::graph {
+
+/// One extent of a shape: a number, or a symbol that each call binds.
+struct Extent {
+  enum class Kind { fixed, tokens, sequences };
+  Kind kind = Kind::fixed;
+  std::int64_t size = 0;  ///< of a fixed extent
+
+  static Extent of(std::int64_t size) { return {Kind::fixed, size}; }
+  static Extent tokens() { return {Kind::tokens, 0}; }
+  static Extent sequences() { return {Kind::sequences, 0}; }
+  bool operator==(const Extent&) const = default;
+};
+using Shape = std::vector<Extent>;
+
+/// What the elements of a value are.
+enum class ElementType {
+  f32,
+  i32,
+  u8_rows,  ///< u8 codes with a scale and zero point for each row and block along K (docs/numerics.md)
+};
+
+enum class ValueKind { input, weight, result };
+
+/// Index into Graph::values.
+using ValueId = std::int32_t;
+
+struct Value {
+  std::string name;
+  ValueKind kind = ValueKind::result;
+  ElementType type = ElementType::f32;
+  Shape shape;
+  std::vector<std::string> tensors;  ///< of a weight: the tensors in the file, laid end to end along extent 0
+
+  bool operator==(const Value&) const = default;
+};
+
+enum class Op {
+  embed_sum,   ///< (ids, positions, types, word, position, type) -> f32[tokens,H]: sum of three table rows
+  layernorm,   ///< (x, gamma, beta) or, fused, (x, residual, gamma, beta)
+  linear,      ///< (x, weight) or, fused, (x, weight, bias): x·Wᵀ + bias, then `activation` if it has one
+  add_bias,    ///< (x, bias)
+  add,         ///< (x, y)
+  activation,  ///< (x), `kind`
+  attention,   ///< (q, k, v) or, merged, (qkv); and a bias where `position` is "bias"
+  quantize_rows,  ///< (x) -> u8_rows
+  pool,           ///< (x) -> f32[sequences,H], `mode`
+  l2_normalize,   ///< (x)
+};
+
+using Attribute = std::variant<std::int64_t, double, std::string>;
+using Attributes = std::map<std::string, Attribute, std::less<>>;
+
+struct Node {
+  Op op = Op::add;
+  std::vector<ValueId> inputs;
+  ValueId output = -1;
+  Attributes attributes;
+
+  bool operator==(const Node&) const = default;
+};
+
+/// A value that the caller of the graph receives.
+struct GraphOutput {
+  std::string name;  ///< "embedding", "tokens"
+  ValueId value = -1;
+  bool operator==(const GraphOutput&) const = default;
+};
+
+struct Graph {
+  std::string name;
+  std::vector<Value> values;
+  std::vector<Node> nodes;
+  std::vector<GraphOutput> outputs;
+
+  bool operator==(const Graph&) const = default;
+};
+
+// ---- building ----
+
+ValueId add_input(Graph& graph, std::string name, ElementType type, Shape shape);
+ValueId add_weight(Graph& graph, std::string name, Shape shape, std::vector<std::string> tensors);
+/// Appends a node and its result; the result's type and shape are inferred from the inputs (verify.h says by
+/// which rules).
+ValueId add_node(Graph& graph, Op op, std::string result_name, std::vector<ValueId> inputs,
+                 Attributes attributes = {});
+
+// ---- looking ----
+
+std::string_view op_name(Op op);
+/// The op of that name; throws Error{bad_input} if there is none.
+Op op_of(std::string_view name);
+
+std::int64_t integer(const Node& node, std::string_view attribute);
+double number(const Node& node, std::string_view attribute);
+const std::string& text(const Node& node, std::string_view attribute);
+bool has(const Node& node, std::string_view attribute);
+
+// These three look at every node (or output): count first (passes/value_uses.h) where many values are asked
+// for.
+/// The indices of the nodes that read `value`, in order.
+std::vector<std::size_t> readers(const Graph& graph, ValueId value);
+/// The node that makes `value`, or -1 for inputs and weights.
+std::ptrdiff_t maker(const Graph& graph, ValueId value);
+/// Whether a graph output is `value`.
+bool is_output(const Graph& graph, ValueId value);
+
+}  // namespace nybble::graph

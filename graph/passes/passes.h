@@ -1,0 +1,53 @@
+// The passes: named, ordered, each in a file of its own. A pass rewrites a verified graph into a verified
+// graph that computes the same (with int8, the same but for the quantization), in time that grows with the
+// graph; run twice, it changes nothing the second time.
+#pragma once
+
+#include <functional>
+#include <set>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "graph/ir.h"
+
+namespace nybble::graph {
+
+enum class WeightFormat { f32, int8 };
+
+/// What the passes need to know of the machine-independent plan for a model.
+struct PassSettings {
+  WeightFormat weights = WeightFormat::int8;  ///< the format of every linear that has none yet
+};
+
+struct Pass {
+  std::string_view name;
+  std::string_view summary;
+  void (*run)(Graph& graph, const PassSettings& settings);
+};
+
+/// All passes in the order in which they run.
+std::span<const Pass> passes();
+
+struct PassRun {
+  PassSettings settings;
+  std::set<std::string, std::less<>> disabled;  ///< names of passes to leave out
+  /// Called after each pass that ran, with its name and what it made of the graph; may be empty.
+  std::function<void(std::string_view, const Graph&)> observer;
+};
+
+/// Runs them and verifies after each. Throws Error{bad_input} for an unknown name in `disabled`, naming those
+/// there are.
+void run_passes(Graph& graph, const PassRun& run);
+/// Throws as run_passes does unless there is a pass of that name.
+void check_pass_name(std::string_view name);
+
+// ---- one file each ----
+void merge_qkv(Graph& graph, const PassSettings& settings);
+void fuse_bias(Graph& graph, const PassSettings& settings);
+void fuse_activation(Graph& graph, const PassSettings& settings);
+void fuse_residual_layernorm(Graph& graph, const PassSettings& settings);
+void assign_formats(Graph& graph, const PassSettings& settings);
+void remove_dead_nodes(Graph& graph, const PassSettings& settings);
+
+}  // namespace nybble::graph

@@ -1,0 +1,160 @@
+// Sixteen floats in two ymm registers.
+#pragma once
+
+#include <immintrin.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+
+namespace nybble::kernels {
+
+/// As F32x16Avx512: the same operations, lanes and order of addition.
+struct F32x16Avx2 {
+  __m256 low, high;
+  using V = F32x16Avx2;
+  struct Mask {
+    __m256 low, high;
+  };
+  static constexpr int kRegisterFactor = 1;  ///< how many V a tile keeps side by side: 16 registers, two a V
+  static constexpr int kRowsOfExp = 2;       ///< rows whose exp runs side by side in its registers
+  static constexpr int kRowsTogether = 2;    ///< rows that LayerNorm and quantization pass side by side
+
+  static V set(float x) { return {_mm256_set1_ps(x), _mm256_set1_ps(x)}; }
+  static V canonical_nan() {
+    const __m256 nan = _mm256_castsi256_ps(_mm256_set1_epi32(0x7FC00000));
+    return {nan, nan};
+  }
+  static V load(const float* p) { return {_mm256_loadu_ps(p), _mm256_loadu_ps(p + 8)}; }
+  /// n < 16 values, 0 beyond; reads nothing beyond.
+  static V load_first(const float* p, int n) {
+    return {_mm256_maskload_ps(p, first(n)), _mm256_maskload_ps(p + 8, first(n - 8))};
+  }
+  void store(float* p) const { _mm256_storeu_ps(p, low), _mm256_storeu_ps(p + 8, high); }
+  void store_first(float* p, int n) const {
+    _mm256_maskstore_ps(p, first(n), low), _mm256_maskstore_ps(p + 8, first(n - 8), high);
+  }
+
+  static V abs(V a) {
+    const __m256 sign = _mm256_set1_ps(-0.0F);
+    return {_mm256_andnot_ps(sign, a.low), _mm256_andnot_ps(sign, a.high)};
+  }
+  static V max(V a, V b) { return {_mm256_max_ps(a.low, b.low), _mm256_max_ps(a.high, b.high)}; }
+  static V min(V a, V b) { return {_mm256_min_ps(a.low, b.low), _mm256_min_ps(a.high, b.high)}; }
+  static V fma(V a, V b, V c) {
+    return {_mm256_fmadd_ps(a.low, b.low, c.low), _mm256_fmadd_ps(a.high, b.high, c.high)};
+  }
+  static V fnma(V a, V b, V c) {
+    return {_mm256_fnmadd_ps(a.low, b.low, c.low), _mm256_fnmadd_ps(a.high, b.high, c.high)};
+  }
+  static V round(V a) {
+    constexpr int kMode = _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC;
+    return {_mm256_round_ps(a.low, kMode), _mm256_round_ps(a.high, kMode)};
+  }
+  static float round_one(float x) {
+    return _mm_cvtss_f32(_mm_round_ps(_mm_set_ss(x), _MM_FROUND_TO_NEAREST_INT));
+  }
+  static Mask is_nan(V a) {
+    return {_mm256_cmp_ps(a.low, a.low, _CMP_UNORD_Q), _mm256_cmp_ps(a.high, a.high, _CMP_UNORD_Q)};
+  }
+  static Mask less(V a, V b) {
+    return {_mm256_cmp_ps(a.low, b.low, _CMP_LT_OQ), _mm256_cmp_ps(a.high, b.high, _CMP_LT_OQ)};
+  }
+  static V select(Mask mask, V yes, V no) {
+    return {_mm256_blendv_ps(no.low, yes.low, mask.low), _mm256_blendv_ps(no.high, yes.high, mask.high)};
+  }
+  static V zero_where(Mask mask, V a) {
+    return {_mm256_andnot_ps(mask.low, a.low), _mm256_andnot_ps(mask.high, a.high)};
+  }
+  static V add_to_exponent(V a, V shifted) {
+    return {add_to_exponent(a.low, shifted.low), add_to_exponent(a.high, shifted.high)};
+  }
+  static V lookup8(const float* table, V shifted) {
+    const __m256 values = _mm256_loadu_ps(table);
+    return {_mm256_permutevar8x32_ps(values, _mm256_castps_si256(shifted.low)),
+            _mm256_permutevar8x32_ps(values, _mm256_castps_si256(shifted.high))};
+  }
+
+  /// The 16 lanes' sum by halves: j + (j + 8), then 4, 2, 1.
+  static float sum(V a) {
+    const __m256 half = _mm256_add_ps(a.low, a.high);
+    const __m128 four = _mm_add_ps(_mm256_castps256_ps128(half), _mm256_extractf128_ps(half, 1));
+    const __m128 two = _mm_add_ps(four, _mm_movehl_ps(four, four));
+    return _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)));
+  }
+  static float largest(V a) {
+    const __m256 half = _mm256_max_ps(a.low, a.high);
+    const __m128 four = _mm_max_ps(_mm256_castps256_ps128(half), _mm256_extractf128_ps(half, 1));
+    const __m128 two = _mm_max_ps(four, _mm_movehl_ps(four, four));
+    return _mm_cvtss_f32(_mm_max_ss(two, _mm_movehdup_ps(two)));
+  }
+  static float smallest(V a) {
+    const __m256 half = _mm256_min_ps(a.low, a.high);
+    const __m128 four = _mm_min_ps(_mm256_castps256_ps128(half), _mm256_extractf128_ps(half, 1));
+    const __m128 two = _mm_min_ps(four, _mm_movehl_ps(four, four));
+    return _mm_cvtss_f32(_mm_min_ss(two, _mm_movehdup_ps(two)));
+  }
+
+  /// rint(a) as bytes; a within [-128.5, 127.5).
+  static __m128i to_s8(V a) {
+    const __m128i low = to_s16(a.low), high = to_s16(a.high);
+    return _mm_packs_epi16(low, high);
+  }
+  /// max(1, min(255, rint(a))) as bytes; a within the range of int16.
+  static __m128i to_codes(V a) {
+    return _mm_max_epu8(_mm_packus_epi16(to_s16(a.low), to_s16(a.high)), _mm_set1_epi8(1));
+  }
+  static void store_first_bytes(__m128i bytes, std::uint8_t* p, int n) {
+    std::uint8_t all[16];
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(all), bytes);
+    for (int i = 0; i < n; ++i) p[i] = all[i];
+  }
+
+  /// Transposes rows[i][j] to columns: on return rows[j] holds what stood in lane j of each row.
+  static void transpose(V (&rows)[16]);
+
+  friend V operator+(V a, V b) { return {_mm256_add_ps(a.low, b.low), _mm256_add_ps(a.high, b.high)}; }
+  friend V operator-(V a, V b) { return {_mm256_sub_ps(a.low, b.low), _mm256_sub_ps(a.high, b.high)}; }
+  friend V operator*(V a, V b) { return {_mm256_mul_ps(a.low, b.low), _mm256_mul_ps(a.high, b.high)}; }
+  friend V operator/(V a, V b) { return {_mm256_div_ps(a.low, b.low), _mm256_div_ps(a.high, b.high)}; }
+
+ private:
+  static __m256i first(int n) {
+    return _mm256_cmpgt_epi32(_mm256_set1_epi32(n), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+  }
+  static __m256 add_to_exponent(__m256 a, __m256 shifted) {
+    const __m256i exponent = _mm256_slli_epi32(_mm256_castps_si256(shifted), 23);
+    return _mm256_castsi256_ps(_mm256_add_epi32(_mm256_castps_si256(a), exponent));
+  }
+  static __m128i to_s16(__m256 a) {
+    const __m256i whole = _mm256_cvtps_epi32(a);
+    return _mm_packs_epi32(_mm256_castsi256_si128(whole), _mm256_extracti128_si256(whole, 1));
+  }
+  static void transpose8(__m256 (&rows)[8]);
+};
+
+inline void F32x16Avx2::transpose8(__m256 (&rows)[8]) {
+  __m256 t[8];
+  for (int i = 0; i < 8; i += 4) {
+    const __m256 a = _mm256_unpacklo_ps(rows[i], rows[i + 1]), b = _mm256_unpackhi_ps(rows[i], rows[i + 1]);
+    const __m256 c = _mm256_unpacklo_ps(rows[i + 2], rows[i + 3]),
+                 d = _mm256_unpackhi_ps(rows[i + 2], rows[i + 3]);
+    t[i] = _mm256_shuffle_ps(a, c, 0x44), t[i + 1] = _mm256_shuffle_ps(a, c, 0xEE);
+    t[i + 2] = _mm256_shuffle_ps(b, d, 0x44), t[i + 3] = _mm256_shuffle_ps(b, d, 0xEE);
+  }
+  for (int j = 0; j < 4; ++j) {
+    rows[j] = _mm256_permute2f128_ps(t[j], t[4 + j], 0x20);
+    rows[4 + j] = _mm256_permute2f128_ps(t[j], t[4 + j], 0x31);
+  }
+}
+
+inline void F32x16Avx2::transpose(V (&rows)[16]) {
+  __m256 a[8], b[8], c[8], d[8];  // the four quarters
+  for (int i = 0; i < 8; ++i) {
+    a[i] = rows[i].low, b[i] = rows[i].high, c[i] = rows[8 + i].low, d[i] = rows[8 + i].high;
+  }
+  transpose8(a), transpose8(b), transpose8(c), transpose8(d);
+  for (int i = 0; i < 8; ++i) rows[i] = {a[i], c[i]}, rows[8 + i] = {b[i], d[i]};
+}
+
+}  // namespace nybble::kernels

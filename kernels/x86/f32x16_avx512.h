@@ -1,0 +1,103 @@
+// Sixteen floats in one zmm register.
+#pragma once
+
+#include <immintrin.h>
+
+#include <cstddef>
+#include <cstdint>
+
+namespace nybble::kernels {
+
+/// The vector type of the portable kernels: every operation rounds as the
+/// scalar one does, and a reduction adds in the one order of docs/numerics.md.
+struct F32x16Avx512 {
+  __m512 v;
+  using V = F32x16Avx512;
+  using Mask = __mmask16;
+  static constexpr int kRegisterFactor = 4;  ///< how many V a tile keeps side by side: 32 registers, one a V
+  static constexpr int kRowsOfExp = 6;       ///< rows whose exp runs side by side in its registers
+  static constexpr int kRowsTogether = 4;    ///< rows that LayerNorm and quantization pass side by side
+
+  static V set(float x) { return {_mm512_set1_ps(x)}; }
+  static V canonical_nan() { return {_mm512_castsi512_ps(_mm512_set1_epi32(0x7FC00000))}; }
+  static V load(const float* p) { return {_mm512_loadu_ps(p)}; }
+  /// n < 16 values, 0 beyond; reads nothing beyond.
+  static V load_first(const float* p, int n) { return {_mm512_maskz_loadu_ps(first(n), p)}; }
+  void store(float* p) const { _mm512_storeu_ps(p, v); }
+  void store_first(float* p, int n) const { _mm512_mask_storeu_ps(p, first(n), v); }
+
+  static V abs(V a) { return {_mm512_abs_ps(a.v)}; }
+  static V max(V a, V b) { return {_mm512_max_ps(a.v, b.v)}; }  // a > b ? a : b
+  static V min(V a, V b) { return {_mm512_min_ps(a.v, b.v)}; }  // a < b ? a : b
+  static V fma(V a, V b, V c) { return {_mm512_fmadd_ps(a.v, b.v, c.v)}; }
+  static V fnma(V a, V b, V c) { return {_mm512_fnmadd_ps(a.v, b.v, c.v)}; }
+  static V round(V a) { return {_mm512_roundscale_ps(a.v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC)}; }
+  static float round_one(float x) {
+    return _mm_cvtss_f32(_mm_round_ps(_mm_set_ss(x), _MM_FROUND_TO_NEAREST_INT));
+  }
+  static Mask is_nan(V a) { return _mm512_cmp_ps_mask(a.v, a.v, _CMP_UNORD_Q); }
+  static Mask less(V a, V b) { return _mm512_cmp_ps_mask(a.v, b.v, _CMP_LT_OQ); }
+  static V select(Mask mask, V yes, V no) { return {_mm512_mask_mov_ps(no.v, mask, yes.v)}; }
+  static V zero_where(Mask mask, V a) { return {_mm512_maskz_mov_ps(static_cast<Mask>(~mask), a.v)}; }
+  static V add_to_exponent(V a, V shifted) {
+    const __m512i exponent = _mm512_slli_epi32(_mm512_castps_si512(shifted.v), 23);
+    return {_mm512_castsi512_ps(_mm512_add_epi32(_mm512_castps_si512(a.v), exponent))};
+  }
+  static V lookup8(const float* table, V shifted) {
+    const __m512 both = _mm512_broadcast_f32x8(_mm256_loadu_ps(table));
+    return {_mm512_permutexvar_ps(_mm512_castps_si512(shifted.v), both)};
+  }
+
+  /// The 16 lanes' sum by halves: j + (j + 8), then 4, 2, 1.
+  static float sum(V a) {
+    const __m256 half = _mm256_add_ps(_mm512_castps512_ps256(a.v), _mm512_extractf32x8_ps(a.v, 1));
+    const __m128 four = _mm_add_ps(_mm256_castps256_ps128(half), _mm256_extractf128_ps(half, 1));
+    const __m128 two = _mm_add_ps(four, _mm_movehl_ps(four, four));
+    return _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)));
+  }
+  static float largest(V a) { return _mm512_reduce_max_ps(a.v); }
+  static float smallest(V a) { return _mm512_reduce_min_ps(a.v); }
+
+  /// rint(a) as bytes; a within [-128.5, 127.5).
+  static __m128i to_s8(V a) { return _mm512_cvtepi32_epi8(_mm512_cvtps_epi32(a.v)); }
+  /// max(1, min(255, rint(a))) as bytes; a within the range of int32.
+  static __m128i to_codes(V a) {
+    return _mm512_cvtusepi32_epi8(_mm512_max_epi32(_mm512_cvtps_epi32(a.v), _mm512_set1_epi32(1)));
+  }
+  static void store_first_bytes(__m128i bytes, std::uint8_t* p, int n) {
+    _mm_mask_storeu_epi8(p, first(n), bytes);
+  }
+
+  /// Transposes rows[i][j] to columns: on return rows[j] holds what stood in lane j of each row.
+  static void transpose(V (&rows)[16]);
+
+  friend V operator+(V a, V b) { return {_mm512_add_ps(a.v, b.v)}; }
+  friend V operator-(V a, V b) { return {_mm512_sub_ps(a.v, b.v)}; }
+  friend V operator*(V a, V b) { return {_mm512_mul_ps(a.v, b.v)}; }
+  friend V operator/(V a, V b) { return {_mm512_div_ps(a.v, b.v)}; }
+
+ private:
+  static Mask first(int n) { return static_cast<Mask>((1U << n) - 1); }
+};
+
+inline void F32x16Avx512::transpose(V (&rows)[16]) {
+  __m512 t[16];
+  for (int i = 0; i < 16; i += 4) {  // 4×4 blocks inside each 128-bit part
+    const __m512 a = _mm512_unpacklo_ps(rows[i].v, rows[i + 1].v),
+                 b = _mm512_unpackhi_ps(rows[i].v, rows[i + 1].v);
+    const __m512 c = _mm512_unpacklo_ps(rows[i + 2].v, rows[i + 3].v);
+    const __m512 d = _mm512_unpackhi_ps(rows[i + 2].v, rows[i + 3].v);
+    t[i] = _mm512_shuffle_ps(a, c, 0x44), t[i + 1] = _mm512_shuffle_ps(a, c, 0xEE);
+    t[i + 2] = _mm512_shuffle_ps(b, d, 0x44), t[i + 3] = _mm512_shuffle_ps(b, d, 0xEE);
+  }
+  for (int j = 0; j < 4; ++j) {  // then the 128-bit parts themselves
+    const __m512 a = _mm512_shuffle_f32x4(t[j], t[4 + j], 0x88),
+                 b = _mm512_shuffle_f32x4(t[j], t[4 + j], 0xDD);
+    const __m512 c = _mm512_shuffle_f32x4(t[8 + j], t[12 + j], 0x88);
+    const __m512 d = _mm512_shuffle_f32x4(t[8 + j], t[12 + j], 0xDD);
+    rows[j].v = _mm512_shuffle_f32x4(a, c, 0x88), rows[8 + j].v = _mm512_shuffle_f32x4(a, c, 0xDD);
+    rows[4 + j].v = _mm512_shuffle_f32x4(b, d, 0x88), rows[12 + j].v = _mm512_shuffle_f32x4(b, d, 0xDD);
+  }
+}
+
+}  // namespace nybble::kernels

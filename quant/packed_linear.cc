@@ -1,0 +1,46 @@
+#include "quant/packed_linear.h"
+
+#include <cmath>
+#include <new>
+#include <string>
+#include <vector>
+
+#include "nybble/error.h"
+
+namespace nybble::quant {
+namespace {
+
+[[noreturn]] void fail_not_finite(std::string_view label, std::string_view what, std::size_t row) {
+  throw Error(ErrorCode::unsupported_model, std::string(label) + ": expected finite " + std::string(what) +
+                                                ", found NaN or infinity in row " + std::to_string(row));
+}
+
+/// Scale of each row: absmax / 127 (docs/numerics.md, weights).
+std::vector<float> channel_scales(const kernels::KernelSet& kernels, std::span<const float> w, int n, int k,
+                                  std::string_view label) {
+  std::vector<float> scales(static_cast<std::size_t>(n));
+  for (std::size_t row = 0; row < scales.size(); ++row) {
+    const float absmax = kernels.absmax(w.data() + row * static_cast<std::size_t>(k), k);
+    if (!std::isfinite(absmax)) fail_not_finite(label, "weights", row);
+    scales[row] = absmax / 127.0f;
+  }
+  return scales;
+}
+
+}  // namespace
+
+PackedLinear::PackedLinear(const kernels::KernelSet& kernels, std::span<const float> w, int n, int k,
+                           std::span<const float> bias, std::string_view label)
+    : n_(n), k_(k) {
+  for (std::size_t i = 0; i < bias.size(); ++i) {
+    if (!std::isfinite(bias[i])) fail_not_finite(label, "biases", i);
+  }
+  const std::vector<float> scales = channel_scales(kernels, w, n, k, label);
+  data_.reset(static_cast<std::byte*>(::operator new[](bytes(), std::align_val_t{64})));
+  for (int panel = 0; panel < kernels::panel_count(n); ++panel) {
+    kernels.pack_s8(w.data(), k, n, k, scales.data(), bias.empty() ? nullptr : bias.data(), panel,
+                    data_.get());
+  }
+}
+
+}  // namespace nybble::quant

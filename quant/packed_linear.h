@@ -1,0 +1,36 @@
+// A linear layer's weights as 8-bit integers, packed for the products (kernels/packed_weights.h).
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <span>
+#include <string_view>
+
+#include "kernels/kernel_set.h"
+
+namespace nybble::quant {
+
+/// Owns a pack. Immutable after construction; may be read by many threads.
+class PackedLinear {
+ public:
+  /// Quantizes w [n][k] (row-major) to 8 bits with one scale a row, absmax/127, and packs it. `bias` has n
+  /// floats or none (zeros). The scales are the same on every instruction set. `label` names the tensor in
+  /// errors. Throws Error{unsupported_model} where a weight or bias is not finite. n, k ≥ 1.
+  PackedLinear(const kernels::KernelSet& kernels, std::span<const float> w, int n, int k,
+               std::span<const float> bias, std::string_view label);
+
+  int n() const noexcept { return n_; }
+  int k() const noexcept { return k_; }
+  const std::byte* data() const noexcept { return data_.get(); }  ///< 64-byte aligned
+  std::size_t bytes() const noexcept { return kernels::packed_bytes_s8(n_, k_); }
+
+ private:
+  struct AlignedDelete {
+    void operator()(std::byte* data) const noexcept { ::operator delete[](data, std::align_val_t{64}); }
+  };
+
+  int n_, k_;
+  std::unique_ptr<std::byte[], AlignedDelete> data_;
+};
+
+}  // namespace nybble::quant

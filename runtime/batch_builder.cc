@@ -1,0 +1,66 @@
+#include "runtime/batch_builder.h"
+
+#include <algorithm>
+#include <numeric>
+
+#include "nybble/error.h"
+
+namespace nybble::runtime {
+
+void BatchBuilder::check(std::span<const std::int32_t> values, std::int64_t limit, const char* what,
+                         std::size_t index) const {
+  for (const std::int32_t value : values) {
+    if (value >= 0 && value < limit) continue;
+    throw Error(ErrorCode::bad_input, "sequence " + std::to_string(index) + ": expected " + what +
+                                          " from 0 to " + std::to_string(limit - 1) + ", found " +
+                                          std::to_string(value));
+  }
+}
+
+void BatchBuilder::add(std::span<const std::int32_t> ids, std::span<const std::int32_t> types,
+                       std::size_t index) {
+  if (ids.empty()) {
+    throw Error(ErrorCode::bad_input,
+                "sequence " + std::to_string(index) + ": expected at least one id, found none");
+  }
+  if (ids.size() > static_cast<std::size_t>(sizes_.positions)) {
+    throw Error(ErrorCode::too_long, "sequence " + std::to_string(index) + ": expected at most " +
+                                         std::to_string(sizes_.positions) + " tokens, found " +
+                                         std::to_string(ids.size()));
+  }
+  check(ids, sizes_.vocabulary, "token ids", index);
+  check(types, sizes_.token_types, "token types", index);
+  ids_.insert(ids_.end(), ids.begin(), ids.end());
+  types_.insert(types_.end(), types.begin(), types.end());
+  types_.resize(ids_.size());
+  positions_.resize(ids_.size());
+  std::iota(positions_.end() - static_cast<std::ptrdiff_t>(ids.size()), positions_.end(), 0);
+  cu_seqlens_.push_back(static_cast<std::int32_t>(ids_.size()));
+}
+
+void BatchBuilder::clear() {
+  ids_.clear();
+  positions_.clear();
+  types_.clear();
+  cu_seqlens_.assign(1, 0);
+}
+
+Batch BatchBuilder::batch(float* out) {
+  order_.resize(sequences());
+  std::iota(order_.begin(), order_.end(), 0);
+  const auto length = [this](std::int32_t i) {
+    return cu_seqlens_[static_cast<std::size_t>(i) + 1] - cu_seqlens_[static_cast<std::size_t>(i)];
+  };
+  std::sort(order_.begin(), order_.end(),
+            [&](std::int32_t a, std::int32_t b) { return length(a) > length(b); });
+  return {ids_.data(),
+          positions_.data(),
+          types_.data(),
+          cu_seqlens_.data(),
+          order_.data(),
+          static_cast<int>(tokens()),
+          static_cast<int>(sequences()),
+          out};
+}
+
+}  // namespace nybble::runtime

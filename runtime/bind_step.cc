@@ -1,0 +1,308 @@
+#include "runtime/bind_step.h"
+
+#include <string>
+
+#include "graph/text.h"
+#include "nybble/error.h"
+
+namespace nybble::runtime {
+namespace {
+
+using graph::Node;
+using graph::Op;
+using graph::ValueId;
+using kernels::KernelSet;
+
+/// Binds one node: what it reads and writes, then the kernel.
+class Binder {
+ public:
+  Binder(const Binding& binding, std::size_t index)
+      : binding_(binding), index_(index), node_(binding.graph.nodes[index]) {}
+
+  Step bind() {
+    step_.description.op = std::string(graph::op_name(node_.op));
+    step_.description.shape = shape_text();
+    switch (node_.op) {
+      case Op::embed_sum:
+        embed_sum();
+        break;
+      case Op::layernorm:
+        layernorm();
+        break;
+      case Op::linear:
+        linear();
+        break;
+      case Op::add_bias:
+        add_bias();
+        break;
+      case Op::add:
+        add();
+        break;
+      case Op::activation:
+        activation();
+        break;
+      case Op::attention:
+        attention();
+        break;
+      case Op::quantize_rows:
+        quantize_rows();
+        break;
+      case Op::pool:
+        pool();
+        break;
+      case Op::l2_normalize:
+        l2_normalize();
+        break;
+    }
+    return std::move(step_);
+  }
+
+ private:
+  // ---- what the node names ----
+
+  const graph::Value& value(ValueId id) const { return binding_.graph.values[static_cast<std::size_t>(id)]; }
+  const ValueHome& home(ValueId id) const { return binding_.homes[static_cast<std::size_t>(id)]; }
+  Location in(std::size_t i) const { return home(node_.inputs[i]).data; }
+  Location out() const { return home(node_.output).data; }
+  int columns(ValueId id) const { return static_cast<int>(value(id).shape[1].size); }
+  int width() const { return columns(node_.output); }
+  const float* weight(std::size_t i) const { return binding_.constants.f32(node_.inputs[i]).data(); }
+  static std::ptrdiff_t stride(const Location& location) {
+    return static_cast<std::ptrdiff_t>(location.row_bytes / sizeof(float));
+  }
+
+  std::string shape_text() const {
+    std::string text;
+    for (const ValueId input : node_.inputs) {
+      if (value(input).kind == graph::ValueKind::weight && node_.op != Op::linear) continue;
+      if (value(input).shape.size() < 2 && value(input).kind == graph::ValueKind::weight) continue;
+      text += (text.empty() ? "" : " × ") + graph::print_type(value(input).type, value(input).shape);
+    }
+    return text + " -> " + graph::print_type(value(node_.output).type, value(node_.output).shape);
+  }
+
+  void named(const char* entry) {
+    step_.description.kernel = std::string(entry) + "_" + binding_.kernels.name;
+  }
+
+  // ---- one function an op ----
+
+  void embed_sum() {
+    named("embed_sum");
+    step_.run = [run = binding_.kernels.embed_sum, word = weight(3), position = weight(4), type = weight(5),
+                 n = width(), out = out()](const Task& task) {
+      const Batch& batch = task.batch;
+      run(batch.ids + task.begin, batch.positions + task.begin, batch.types + task.begin, word, position,
+          type, task.end - task.begin, n, task.rows<float>(out), stride(out));
+    };
+  }
+
+  void layernorm() {
+    const bool has_residual = node_.inputs.size() == 4;
+    if (has_residual) step_.description.op += "+residual";
+    named("layernorm");
+    const std::size_t first_weight = has_residual ? 2 : 1;
+    kernels::LayerNormArgs args{};
+    args.gamma = weight(first_weight);
+    args.beta = weight(first_weight + 1);
+    args.epsilon = static_cast<float>(graph::number(node_, "epsilon"));
+    args.n = width();
+    args.ldx = stride(in(0));
+    args.ldr = has_residual ? stride(in(1)) : 0;
+    args.ldy = stride(out());
+    step_.run = [run = binding_.kernels.layernorm, args, x = in(0), residual = has_residual ? in(1) : in(0),
+                 has_residual, out = out()](const Task& task) {
+      kernels::LayerNormArgs call = args;
+      call.x = task.rows<float>(x);
+      call.residual = has_residual ? task.rows<float>(residual) : nullptr;
+      call.m = task.end - task.begin;
+      call.y = task.rows<float>(out);
+      run(call);
+    };
+  }
+
+  void linear() {
+    const bool is_int8 = graph::text(node_, "format") == "int8";
+    step_.description.format = is_int8 ? "int8" : "f32";
+    step_.description.macs_per_token = static_cast<double>(columns(node_.inputs[1])) * width();
+    if (node_.inputs.size() == 3) step_.description.op += "+bias";
+    if (graph::has(node_, "activation")) step_.description.op += "+" + graph::text(node_, "activation");
+    if (is_int8) {
+      linear_int8();
+    } else {
+      linear_f32();
+    }
+  }
+
+  void linear_int8() {
+    named("gemm_u8s8");
+    const quant::PackedLinear& weights = *binding_.packed[index_];
+    step_.description.weight_bytes = weights.bytes();
+    kernels::GemmArgs args{};
+    args.b = weights.data();
+    args.n = weights.n();
+    args.k = weights.k();
+    args.panel_end = kernels::panel_count(args.n);
+    args.lda = static_cast<std::ptrdiff_t>(in(0).row_bytes);
+    args.ldc = stride(out());
+    args.epilogue = epilogue();
+    step_.run = [run = binding_.kernels.gemm_u8s8, args, x = home(node_.inputs[0]),
+                 out = out()](const Task& task) {
+      kernels::GemmArgs call = args;
+      call.a = task.rows<std::uint8_t>(x.data);
+      call.rows = task.rows<kernels::RowScale>(x.scales);
+      call.m = task.end - task.begin;
+      call.c = task.rows<float>(out);
+      run(call);
+    };
+  }
+
+  void linear_f32() {
+    const OnednnMatmul& matmul = *binding_.matmuls[index_];
+    step_.description.kernel = matmul.name();
+    step_.description.weight_bytes = matmul.bytes();
+    step_.run = [&matmul, x = in(0), out = out(), n = width(), epilogue = epilogue()](const Task& task) {
+      const int rows = task.end - task.begin;
+      matmul.run(task.rows<float>(x), rows, task.rows<float>(out));
+      if (epilogue) epilogue(task.rows<float>(out), stride(out), rows, n);
+    };
+  }
+
+  kernels::TileEpilogue epilogue() const {
+    return graph::has(node_, "activation") ? activation_kernel(graph::text(node_, "activation")) : nullptr;
+  }
+
+  kernels::TileEpilogue activation_kernel(const std::string& kind) const {
+    if (kind == "gelu_erf") return binding_.kernels.gelu_erf;
+    if (kind == "gelu_erf_q") return binding_.kernels.gelu_erf_q;
+    if (kind == "gelu_tanh") return binding_.kernels.gelu_tanh;
+    return binding_.kernels.relu;
+  }
+
+  void activation() {
+    const std::string& kind = graph::text(node_, "kind");
+    step_.description.op += "+" + kind;
+    named(kind.c_str());
+    step_.run = [run = activation_kernel(kind), x = in(0), out = out(), n = width()](const Task& task) {
+      copy_rows(task, x, out, n);
+      run(task.rows<float>(out), stride(out), task.end - task.begin, n);
+    };
+  }
+
+  void add_bias() {
+    step_.description.kernel = "add_bias";
+    step_.run = [bias = weight(1), x = in(0), out = out(), n = width()](const Task& task) {
+      for_each_row(task, x, out, [&](const float* from, float* to) {
+        for (int i = 0; i < n; ++i) to[i] = from[i] + bias[i];
+      });
+    };
+  }
+
+  void add() {
+    step_.description.kernel = "add";
+    step_.run = [x = in(0), y = in(1), out = out(), n = width()](const Task& task) {
+      const float* other = task.rows<float>(y);
+      for_each_row(task, x, out, [&](const float* from, float* to) {
+        for (int i = 0; i < n; ++i) to[i] = from[i] + other[i];
+        other += stride(y);
+      });
+    };
+  }
+
+  void attention() {
+    if (graph::text(node_, "position") != "none" || graph::integer(node_, "window") != 0) {
+      throw Error(ErrorCode::unsupported_model,
+                  "%" + value(node_.output).name +
+                      ": attention has kernels for position = \"none\" and window = 0 only");
+    }
+    named("attention_f32");
+    const int heads = static_cast<int>(graph::integer(node_, "heads"));
+    kernels::AttentionArgs args{};
+    args.head_dim = static_cast<int>(graph::integer(node_, "head_dim"));
+    args.scale = static_cast<float>(graph::number(node_, "scale"));
+    args.ldqkv = stride(in(0));
+    args.ldo = stride(out());
+    const bool merged = node_.inputs.size() == 1;
+    const std::ptrdiff_t hidden = width();
+    step_.run = [run = binding_.kernels.attention_f32, args, heads, q = in(0), k = merged ? in(0) : in(1),
+                 v = merged ? in(0) : in(2), k_offset = merged ? hidden : 0,
+                 v_offset = merged ? 2 * hidden : 0, out = out()](const Task& task) {
+      const int sequence = task.begin / heads;
+      const std::ptrdiff_t column = static_cast<std::ptrdiff_t>(task.begin % heads) * args.head_dim;
+      const int row = task.batch.cu_seqlens[sequence];
+      kernels::AttentionArgs call = args;
+      call.length = task.batch.cu_seqlens[sequence + 1] - row;
+      call.row_end = call.length;
+      call.q = task.row<float>(q, row) + column;
+      call.k = task.row<float>(k, row) + k_offset + column;
+      call.v = task.row<float>(v, row) + v_offset + column;
+      call.out = task.row<float>(out, row) + column;
+      call.scratch = reinterpret_cast<float*>(task.scratch);
+      run(call);
+    };
+  }
+
+  void quantize_rows() {
+    named("quantize_rows_u8");
+    step_.run = [run = binding_.kernels.quantize_rows_u8, x = in(0), out = home(node_.output),
+                 k = width()](const Task& task) {
+      run(task.rows<float>(x), stride(x), task.end - task.begin, k, task.rows<std::uint8_t>(out.data),
+          static_cast<std::ptrdiff_t>(out.data.row_bytes), task.rows<kernels::RowScale>(out.scales));
+    };
+  }
+
+  void pool() {
+    const std::string& mode = graph::text(node_, "mode");
+    step_.description.op += "+" + mode;
+    if (mode == "mean") {
+      named("mean_pool");
+    } else {
+      step_.description.kernel = "copy";
+    }
+    step_.run = [run = binding_.kernels.mean_pool, is_mean = mode == "mean", x = in(0), out = out(),
+                 n = width()](const Task& task) {
+      for (int sequence = task.begin; sequence < task.end; ++sequence) {
+        const int row = task.batch.cu_seqlens[sequence];
+        const int length = is_mean ? task.batch.cu_seqlens[sequence + 1] - row : 1;
+        float* to = task.rows<float>(out) + (sequence - task.begin) * stride(out);
+        const float* from = task.row<float>(x, row);
+        if (is_mean) {
+          run(from, stride(x), length, n, to);
+        } else {
+          std::copy_n(from, n, to);
+        }
+      }
+    };
+  }
+
+  void l2_normalize() {
+    named("l2_normalize");
+    step_.run = [run = binding_.kernels.l2_normalize, x = in(0), out = out(), n = width()](const Task& task) {
+      for_each_row(task, x, out, [&](const float* from, float* to) { run(from, n, to); });
+    };
+  }
+
+  // ---- rows ----
+
+  template <class Body>
+  static void for_each_row(const Task& task, const Location& x, const Location& out, Body&& body) {
+    const float* from = task.rows<float>(x);
+    float* to = task.rows<float>(out);
+    for (int row = task.begin; row < task.end; ++row, from += stride(x), to += stride(out)) body(from, to);
+  }
+
+  static void copy_rows(const Task& task, const Location& x, const Location& out, int n) {
+    for_each_row(task, x, out, [n](const float* from, float* to) { std::copy_n(from, n, to); });
+  }
+
+  const Binding& binding_;
+  std::size_t index_;
+  const Node& node_;
+  Step step_;
+};
+
+}  // namespace
+
+Step bind_step(const Binding& binding, std::size_t index) { return Binder(binding, index).bind(); }
+
+}  // namespace nybble::runtime

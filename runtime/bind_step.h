@@ -1,0 +1,25 @@
+// One node of a graph as one step of a plan.
+#pragma once
+
+#include "graph/ir.h"
+#include "runtime/lowering.h"
+#include "runtime/plan.h"
+#include "runtime/value_homes.h"
+
+namespace nybble::runtime {
+
+/// What a node is bound with.
+struct Binding {
+  const graph::Graph& graph;
+  const std::vector<ValueHome>& homes;
+  const kernels::KernelSet& kernels;
+  Constants& constants;
+  /// By node: the packed weights of an int8 linear, or the primitives of an f32 one.
+  const std::vector<const quant::PackedLinear*>& packed;
+  const std::vector<const OnednnMatmul*>& matmuls;
+};
+
+/// Binds node `index`. Throws Error{unsupported_model} for what has no kernel.
+Step bind_step(const Binding& binding, std::size_t index);
+
+}  // namespace nybble::runtime

@@ -1,0 +1,50 @@
+// `nybble explain`: a plan as a table.
+#include <fmt/format.h>
+
+#include "runtime/plan.h"
+
+namespace nybble::runtime {
+namespace {
+
+std::string_view stage_name(StageKind kind) {
+  if (kind == StageKind::rows) return "rows";
+  return kind == StageKind::attention ? "attention" : "sequences";
+}
+
+double total_macs(const Plan& plan) {
+  double total = 0;
+  for (const Stage& stage : plan.stages) {
+    for (const Step& step : stage.steps) total += step.description.macs_per_token;
+  }
+  return total;
+}
+
+std::string bytes_text(std::size_t bytes) {
+  return bytes == 0 ? "" : fmt::format("{:.1f} KB", static_cast<double>(bytes) / 1e3);
+}
+
+}  // namespace
+
+std::string describe(const Plan& plan) {
+  const double total = total_macs(plan);
+  std::string text = fmt::format("{:>4} {:<10} {:<26} {:<58} {:<6} {:<28} {:>10} {:>6}\n", "step", "stage",
+                                 "op", "shape", "format", "kernel", "weights", "work");
+  int number = 0, stage_number = 0;
+  for (const Stage& stage : plan.stages) {
+    const std::string where = fmt::format("{} {}", ++stage_number, stage_name(stage.kind));
+    for (const Step& step : stage.steps) {
+      const StepDescription& it = step.description;
+      const std::string work =
+          it.macs_per_token > 0 ? fmt::format("{:.1f}%", 100 * it.macs_per_token / total) : "";
+      text += fmt::format("{:>4} {:<10} {:<26} {:<58} {:<6} {:<28} {:>10} {:>6}\n", ++number, where, it.op,
+                          it.shape, it.format, it.kernel, bytes_text(it.weight_bytes), work);
+    }
+  }
+  text +=
+      fmt::format("{} stages, up to {} rows a task, {:.1f} MB for {} tokens, {:.0f} KB of scratch a thread\n",
+                  plan.stages.size(), plan.block_rows, static_cast<double>(plan.workspace_bytes) / 1e6,
+                  plan.max_tokens, static_cast<double>(plan.scratch_bytes) / 1e3);
+  return text;
+}
+
+}  // namespace nybble::runtime

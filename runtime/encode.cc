@@ -1,0 +1,180 @@
+// The ways into a Model: texts, pairs, ids, streams. All end as batches of sequences.
+#include <algorithm>
+
+#include "runtime/loaded_model.h"
+#include "tokenizer/utf8.h"
+
+namespace nybble {
+namespace {
+
+void check_rows(std::span<float> rows, std::size_t count, std::size_t hidden) {
+  if (rows.size() == count * hidden) return;
+  throw Error(ErrorCode::bad_input, "rows: expected room for " + std::to_string(count) + " × " +
+                                        std::to_string(hidden) + " floats, found " +
+                                        std::to_string(rows.size()));
+}
+
+/// A text as the tokenizer may read it; `storage` holds it where it had to be repaired. Counts what was wrong
+/// with it.
+std::string_view readable(std::string_view text, std::size_t index, std::string& storage,
+                          EncodeReport& report) {
+  if (tokenizer::is_valid_utf8(text)) return text;
+  tokenizer::RepairedText repaired = tokenizer::repair_utf8(text);
+  if (report.invalid_texts++ == 0) report.first_invalid = index;
+  report.invalid_parts += repaired.replaced;
+  storage = std::move(repaired.text);
+  return storage;
+}
+
+}  // namespace
+
+/// One call: collects sequences, and runs a batch whenever the next would not fit.
+class EncodeCall {
+ public:
+  EncodeCall(const runtime::LoadedModel& model, const EncodeOptions& options)
+      : model_(model), options_(options), batch_(model.sizes, model.batch_tokens) {}
+
+  /// Where the next batch's rows go: called with the batch's sequences before it runs, and after it ran.
+  std::function<float*(std::size_t sequences, std::size_t tokens)> place_rows;
+  std::function<void(std::size_t sequences)> rows_done;
+
+  void add_ids(std::span<const std::int32_t> ids, std::span<const std::int32_t> types) {
+    if (!batch_.fits(ids.size())) run();
+    batch_.add(ids, types, report_.texts++);
+  }
+
+  void add_text(std::string_view text) {
+    std::string storage;
+    const std::string_view valid = readable(text, report_.texts, storage, report_);
+    ids_.clear();
+    types_.clear();
+    if (model_.tokenizer->encode_ids(valid, model_.info.max_tokens, ids_, types_)) ++report_.cut;
+    add_ids(ids_, types_);
+  }
+
+  void add_pair(std::string_view first, std::string_view second) {
+    std::string storage_first, storage_second;
+    const std::string_view a = readable(first, report_.texts, storage_first, report_);
+    const std::string_view b = readable(second, report_.texts, storage_second, report_);
+    const tokenizer::Encoding whole = model_.tokenizer->encode_pair(a, b);
+    if (whole.ids.size() <= model_.info.max_tokens) return add_ids(whole.ids, whole.type_ids);
+    ++report_.cut;
+    const tokenizer::Encoding cut = model_.tokenizer->encode_pair(a, b, model_.info.max_tokens);
+    add_ids(cut.ids, cut.type_ids);
+  }
+
+  /// Runs what is left.
+  EncodeReport finish() {
+    run();
+    return report_;
+  }
+
+ private:
+  void run() {
+    if (batch_.empty()) return;
+    const std::size_t sequences = batch_.sequences();
+    model_.run(batch_.batch(place_rows(sequences, batch_.tokens())), options_);
+    report_.tokens += batch_.tokens();
+    batch_.clear();
+    if (rows_done) rows_done(sequences);
+  }
+
+  const runtime::LoadedModel& model_;
+  const EncodeOptions& options_;
+  runtime::BatchBuilder batch_;
+  EncodeReport report_;
+  std::vector<std::int32_t> ids_, types_;
+};
+
+namespace {
+
+/// Rows go to `rows`, a row a sequence, or a row a token.
+void place_in_order(EncodeCall& call, std::span<float> rows, std::size_t hidden, bool per_token) {
+  call.place_rows = [next = rows.data(), hidden, per_token](std::size_t sequences,
+                                                            std::size_t tokens) mutable {
+    float* here = next;
+    next += (per_token ? tokens : sequences) * hidden;
+    return here;
+  };
+}
+
+void check_pooled(const Output& output, const char* function) {
+  if (output == Output::embedding) return;
+  throw Error(ErrorCode::bad_input, std::string(function) + " needs a model loaded with Output::embedding");
+}
+
+void check_borders(std::span<const std::int32_t> ids, std::span<const std::int32_t> cu_seqlens) {
+  const bool spans_ids = !cu_seqlens.empty() && cu_seqlens.front() == 0 &&
+                         cu_seqlens.back() == static_cast<std::int64_t>(ids.size()) &&
+                         std::is_sorted(cu_seqlens.begin(), cu_seqlens.end());
+  if (spans_ids) return;
+  throw Error(ErrorCode::bad_input, "cu_seqlens: expected ascending borders from 0 to " +
+                                        std::to_string(ids.size()) + ", the number of ids");
+}
+
+}  // namespace
+
+EncodeReport Model::encode(std::span<const std::string_view> texts, std::span<float> rows,
+                           const EncodeOptions& options) const {
+  check_pooled(impl_->output, "encode");
+  check_rows(rows, texts.size(), impl_->info.hidden);
+  EncodeCall call(*impl_, options);
+  place_in_order(call, rows, impl_->info.hidden, false);
+  for (const std::string_view text : texts) call.add_text(text);
+  return call.finish();
+}
+
+EncodeReport Model::encode_pairs(std::span<const std::pair<std::string_view, std::string_view>> pairs,
+                                 std::span<float> rows, const EncodeOptions& options) const {
+  check_pooled(impl_->output, "encode_pairs");
+  check_rows(rows, pairs.size(), impl_->info.hidden);
+  EncodeCall call(*impl_, options);
+  place_in_order(call, rows, impl_->info.hidden, false);
+  for (const auto& [first, second] : pairs) call.add_pair(first, second);
+  return call.finish();
+}
+
+EncodeReport Model::encode_ids(std::span<const std::int32_t> ids, std::span<const std::int32_t> cu_seqlens,
+                               std::span<float> rows, std::span<const std::int32_t> type_ids,
+                               const EncodeOptions& options) const {
+  check_borders(ids, cu_seqlens);
+  if (!type_ids.empty() && type_ids.size() != ids.size()) {
+    throw Error(ErrorCode::bad_input, "type_ids: expected none or " + std::to_string(ids.size()) +
+                                          ", found " + std::to_string(type_ids.size()));
+  }
+  const bool per_token = impl_->output == Output::tokens;
+  check_rows(rows, per_token ? ids.size() : cu_seqlens.size() - 1, impl_->info.hidden);
+  EncodeCall call(*impl_, options);
+  place_in_order(call, rows, impl_->info.hidden, per_token);
+  for (std::size_t i = 0; i + 1 < cu_seqlens.size(); ++i) {
+    const auto begin = static_cast<std::size_t>(cu_seqlens[i]);
+    const auto length = static_cast<std::size_t>(cu_seqlens[i + 1]) - begin;
+    call.add_ids(ids.subspan(begin, length),
+                 type_ids.empty() ? std::span<const std::int32_t>() : type_ids.subspan(begin, length));
+  }
+  return call.finish();
+}
+
+EncodeReport Model::encode_stream(
+    const std::function<bool(std::string& text)>& next,
+    const std::function<void(std::size_t index, std::span<const float> row)>& row,
+    const EncodeOptions& options) const {
+  check_pooled(impl_->output, "encode_stream");
+  const std::size_t hidden = impl_->info.hidden;
+  std::vector<float> rows;
+  std::size_t done = 0;
+  EncodeCall call(*impl_, options);
+  call.place_rows = [&](std::size_t sequences, std::size_t) {
+    if (rows.size() < sequences * hidden) rows.resize(sequences * hidden);
+    return rows.data();
+  };
+  call.rows_done = [&](std::size_t sequences) {
+    for (std::size_t i = 0; i < sequences; ++i)
+      row(done++, std::span<const float>(rows).subspan(i * hidden, hidden));
+  };
+  std::string text;
+  while (next(text)) call.add_text(text);
+  return call.finish();
+}
+
+}  // namespace nybble

@@ -1,0 +1,146 @@
+#include "runtime/lowering.h"
+
+#include <algorithm>
+
+#include "graph/verify.h"
+#include "nybble/error.h"
+#include "runtime/bind_step.h"
+#include "runtime/value_homes.h"
+
+namespace nybble::runtime {
+namespace {
+
+using graph::Graph;
+using graph::Node;
+using graph::Op;
+
+/// The weights of linears, one entry a node (empty for other ops).
+struct LinearWeights {
+  std::vector<std::unique_ptr<quant::PackedLinear>> packed;
+  std::vector<std::unique_ptr<OnednnMatmul>> matmuls;
+};
+
+/// Reads the weights of linear `index`, makes what its format needs, and gives the FP32 pages back.
+void load_linear(const Graph& graph, std::size_t index, const std::vector<ValueHome>& homes,
+                 const Constants& constants, const Weights& weights, const kernels::KernelSet& kernels,
+                 LinearWeights& out) {
+  const Node& node = graph.nodes[index];
+  const graph::Value& weight = graph.values[static_cast<std::size_t>(node.inputs[1])];
+  const int n = static_cast<int>(weight.shape[0].size);
+  const int k = static_cast<int>(weight.shape[1].size);
+  std::vector<float> weight_scratch, bias_scratch;
+  const std::span<const float> w = constants.read(node.inputs[1], weight_scratch);
+  const std::span<const float> bias =
+      node.inputs.size() == 3 ? constants.read(node.inputs[2], bias_scratch) : std::span<const float>();
+  if (graph::text(node, "format") == "int8") {
+    const std::string& label = weights.at(weight.tensors[0]).label;
+    out.packed[index] = std::make_unique<quant::PackedLinear>(kernels, w, n, k, bias, label);
+  } else {
+    const auto stride = [&](graph::ValueId id) {
+      return static_cast<std::ptrdiff_t>(homes[static_cast<std::size_t>(id)].data.row_bytes / sizeof(float));
+    };
+    out.matmuls[index] =
+        std::make_unique<OnednnMatmul>(w, bias, n, k, stride(node.inputs[0]), stride(node.output));
+  }
+  constants.release(node.inputs[1]);
+}
+
+LinearWeights load_linears(const Graph& graph, const std::vector<ValueHome>& homes,
+                           const Constants& constants, const Weights& weights,
+                           const kernels::KernelSet& kernels, const Scheduler& scheduler) {
+  LinearWeights result;
+  result.packed.resize(graph.nodes.size());
+  result.matmuls.resize(graph.nodes.size());
+  scheduler.parallel_for(static_cast<int>(graph.nodes.size()), [&](int i, int) {
+    const auto index = static_cast<std::size_t>(i);
+    if (graph.nodes[index].op == Op::linear)
+      load_linear(graph, index, homes, constants, weights, kernels, result);
+  });
+  return result;
+}
+
+/// Every linear has a format, and the output is written by a step that writes no padding.
+void check_lowerable(const Graph& graph) {
+  if (graph.outputs.size() != 1) {
+    throw Error(ErrorCode::unsupported_model, "graph " + graph.name + ": expected one output, found " +
+                                                  std::to_string(graph.outputs.size()));
+  }
+  for (const Node& node : graph.nodes) {
+    if (node.op != Op::linear) continue;
+    if (!graph::has(node, "format")) {
+      throw Error(ErrorCode::bad_input, "a linear has no weight format: the pass assign_formats is needed");
+    }
+    if (graph::is_output(graph, node.output)) {
+      throw Error(ErrorCode::unsupported_model,
+                  "graph " + graph.name + ": a linear's result cannot be the output");
+    }
+  }
+}
+
+int head_dim_of(const Graph& graph) {
+  std::int64_t head_dim = 1;
+  for (const Node& node : graph.nodes) {
+    if (node.op == Op::attention) head_dim = std::max(head_dim, graph::integer(node, "head_dim"));
+  }
+  return static_cast<int>(head_dim);
+}
+
+template <class T>
+std::vector<const T*> pointers(const std::vector<std::unique_ptr<T>>& owners) {
+  std::vector<const T*> result;
+  for (const auto& owner : owners) result.push_back(owner.get());
+  return result;
+}
+
+template <class T>
+void keep(std::vector<std::unique_ptr<T>>& from, std::vector<std::unique_ptr<T>>& to, std::size_t& bytes) {
+  for (auto& owner : from) {
+    if (!owner) continue;
+    bytes += owner->bytes();
+    to.push_back(std::move(owner));
+  }
+}
+
+Stage bind_stage(const Binding& binding, const StageNodes& nodes) {
+  Stage stage;
+  stage.kind = nodes.kind;
+  for (std::size_t i = nodes.begin; i < nodes.end; ++i) {
+    stage.steps.push_back(bind_step(binding, i));
+    const Node& node = binding.graph.nodes[i];
+    if (node.op == Op::attention) stage.heads = static_cast<int>(graph::integer(node, "heads"));
+  }
+  return stage;
+}
+
+}  // namespace
+
+LoweredModel lower(const Graph& graph, const Weights& weights, const LoweringOptions& options,
+                   const Scheduler& scheduler) {
+  check_lowerable(graph);
+  const std::vector<StageNodes> stages = group_stages(graph);
+  const ValueHomes places = place_values(graph, stages, options.max_tokens, options.l2_bytes);
+
+  LoweredModel model;
+  model.constants = std::make_unique<Constants>(graph, weights);
+  LinearWeights linears =
+      load_linears(graph, places.homes, *model.constants, weights, *options.kernels, scheduler);
+  const auto packed = pointers(linears.packed);
+  const auto matmuls = pointers(linears.matmuls);
+  const Binding binding{graph, places.homes, *options.kernels, *model.constants, packed, matmuls};
+  for (const StageNodes& nodes : stages) model.plan.stages.push_back(bind_stage(binding, nodes));
+
+  model.plan.max_tokens = options.max_tokens;
+  model.plan.block_rows = places.block_rows;
+  model.plan.workspace_bytes = places.workspace_bytes;
+  const std::size_t attention =
+      sizeof(float) * kernels::attention_scratch_floats(options.longest, head_dim_of(graph));
+  model.plan.scratch_bytes = std::max(places.scratch_bytes, attention);
+  const graph::Value& output = graph.values[static_cast<std::size_t>(graph.outputs[0].value)];
+  model.plan.output_columns = static_cast<int>(output.shape[1].size);
+  keep(linears.packed, model.packed, model.linear_bytes);
+  keep(linears.matmuls, model.matmuls, model.linear_bytes);
+  model.table_bytes = model.constants->f32_bytes();
+  return model;
+}
+
+}  // namespace nybble::runtime

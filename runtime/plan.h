@@ -1,0 +1,104 @@
+// A Plan: what a model does for a batch of sequences, step by step, with everything bound.
+//
+// Steps are grouped into stages, and only between stages do threads wait for each other. In a stage over rows
+// a task takes a block of rows through every step of the stage, so that what one step leaves for the next
+// stays in the task's cache; with many rows an encoder layer has two stages, attention and all the rest. All
+// tokens of a batch lie end to end: nothing is padded.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+namespace nybble::runtime {
+
+/// One batch, as its caller gives it. Pointers stay the caller's.
+struct Batch {
+  const std::int32_t* ids = nullptr;         ///< [tokens]
+  const std::int32_t* positions = nullptr;   ///< [tokens]: place in its own sequence
+  const std::int32_t* types = nullptr;       ///< [tokens]
+  const std::int32_t* cu_seqlens = nullptr;  ///< [sequences + 1]
+  const std::int32_t* order = nullptr;       ///< [sequences]: the sequences, longest first
+  int tokens = 0;
+  int sequences = 0;
+  float* out = nullptr;  ///< rows of the output, no gaps
+};
+
+/// Where the rows of a value lie while a plan runs.
+struct Location {
+  enum class Home {
+    workspace,  ///< a row for every token of the batch
+    scratch,    ///< rows of the task's block only, gone with the task
+    output,     ///< the caller's rows
+  };
+  Home home = Home::workspace;
+  std::size_t offset = 0;     ///< bytes from the start of the home
+  std::size_t row_bytes = 0;  ///< from one row to the next
+};
+
+/// A part of a stage's work, done by one thread.
+struct Task {
+  const Batch& batch;
+  std::byte* workspace;
+  std::byte* scratch;
+  int begin,
+      end;  ///< rows (stage over rows), sequences (over sequences), or one sequence·heads + head (attention)
+
+  /// The first row of this task at `location`.
+  template <class T>
+  T* rows(const Location& location) const {
+    return reinterpret_cast<T*>(first_row(location));
+  }
+  /// Row `row` of the batch at a location that holds all rows.
+  template <class T>
+  T* row(const Location& location, int row) const {
+    std::byte* base =
+        location.home == Location::Home::output ? reinterpret_cast<std::byte*>(batch.out) : workspace;
+    return reinterpret_cast<T*>(base + location.offset + static_cast<std::size_t>(row) * location.row_bytes);
+  }
+
+ private:
+  std::byte* first_row(const Location& location) const {
+    if (location.home == Location::Home::scratch) return scratch + location.offset;
+    return row<std::byte>(location, begin);
+  }
+};
+
+/// What `nybble explain` says of a step.
+struct StepDescription {
+  std::string op;      ///< the graph's op, with what was fused into it
+  std::string shape;   ///< inputs -> output
+  std::string format;  ///< of the weights: "int8", "f32", or empty
+  std::string kernel;  ///< kernel or primitive by name
+  std::size_t weight_bytes = 0;
+  double macs_per_token = 0;  ///< multiplications of the linear layers
+};
+
+struct Step {
+  StepDescription description;
+  std::function<void(const Task&)> run;
+};
+
+enum class StageKind { rows, attention, sequences };
+
+struct Stage {
+  StageKind kind = StageKind::rows;
+  int heads = 1;  ///< of an attention stage: tasks a sequence
+  std::vector<Step> steps;
+};
+
+struct Plan {
+  std::vector<Stage> stages;
+  int max_tokens = 0;               ///< most tokens of a batch
+  int block_rows = 0;               ///< most rows of a task in a stage over rows
+  std::size_t workspace_bytes = 0;  ///< for max_tokens
+  std::size_t scratch_bytes = 0;    ///< for one task
+  int output_columns = 0;
+};
+
+/// The plan as text, a line a step.
+std::string describe(const Plan& plan);
+
+}  // namespace nybble::runtime

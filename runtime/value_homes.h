@@ -1,0 +1,39 @@
+// Where each value of a graph lies while its plan runs.
+#pragma once
+
+#include <vector>
+
+#include "graph/ir.h"
+#include "runtime/plan.h"
+
+namespace nybble::runtime {
+
+/// Nodes [begin, end) of the graph, which one stage runs.
+struct StageNodes {
+  StageKind kind = StageKind::rows;
+  std::size_t begin = 0, end = 0;
+};
+
+/// Groups the nodes: attention stands alone; what works on rows, or on sequences, stands together.
+std::vector<StageNodes> group_stages(const graph::Graph& graph);
+
+/// A value's rows; for quantized rows the codes, and their scales beside them.
+struct ValueHome {
+  Location data;
+  Location scales;
+};
+
+struct ValueHomes {
+  std::vector<ValueHome> homes;  ///< by ValueId; unused for inputs and weights
+  std::size_t workspace_bytes = 0;
+  std::size_t scratch_bytes = 0;
+  int block_rows = 0;
+};
+
+/// Rows that only one stage sees lie in the scratch of the task that makes them, `block_rows` at a time;
+/// others in the workspace; the graph's output in the caller's rows. A block is as large as `l2_bytes`
+/// allows. max_tokens ≥ 1.
+ValueHomes place_values(const graph::Graph& graph, const std::vector<StageNodes>& stages, int max_tokens,
+                        std::size_t l2_bytes);
+
+}  // namespace nybble::runtime

@@ -1,0 +1,50 @@
+// A configuration file of any bytes is read by each of its readers or refused in one sentence.
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+#include "runtime/json_file.h"
+#include "runtime/sentence_transformers.h"
+#include "test/fuzz/one_sentence.h"
+
+namespace {
+
+using namespace nybble;
+
+template <typename Reader>
+void read(const nlohmann::json& value, Reader&& reader) {
+  fuzz::fails_in_one_sentence("x", [&] { reader(runtime::JsonObject(value, "x")); });
+}
+
+void read_modules(const nlohmann::json& value) {
+  fuzz::fails_in_one_sentence("x", [&] {
+    for (const auto& module : runtime::parse_modules(value, "x")) {
+      fuzz::require(module.path.is_relative());
+      fuzz::require(std::find(module.path.begin(), module.path.end(), "..") == module.path.end());
+    }
+  });
+}
+
+void read_each(const nlohmann::json& value) {
+  read_modules(value);
+  read(value, [](const auto& config) { runtime::parse_pooling(config); });
+  read(value, [](const auto& config) { runtime::check_normalize(config); });
+  read(value, [](const auto& config) { runtime::check_model_options(config); });
+  read(value, [](const auto& config) {
+    const auto length = runtime::parse_transformer_options(config).max_seq_length;
+    fuzz::require(!length || length->tokens > 0);
+  });
+  read(value, [](const auto& config) {
+    const auto length = runtime::parse_model_max_length(config);
+    fuzz::require(!length || length->tokens > 0);
+  });
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  const std::string_view text(reinterpret_cast<const char*>(data), size);
+  fuzz::fails_in_one_sentence("x", [&] { read_each(runtime::parse_json(text, "x")); });
+  return 0;
+}

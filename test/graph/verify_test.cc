@@ -1,0 +1,384 @@
+#include "graph/verify.h"
+
+#include <catch2/catch.hpp>
+#include <cstdint>
+#include <limits>
+
+#include "graph/text.h"
+#include "throws.h"
+
+using namespace nybble::graph;
+using nybble::ErrorCode;
+using nybble::graph::test::sentence_of;
+
+namespace {
+
+/// A graph of one or two of everything, for tests to damage: x, ids are inputs; w, b weights; r, s results.
+struct Sample {
+  Graph graph;
+  ValueId ids = add_input(graph, "ids", ElementType::i32, {Extent::tokens()});
+  ValueId x = add_input(graph, "x", ElementType::f32, {Extent::tokens(), Extent::of(4)});
+  ValueId w = add_weight(graph, "w", {Extent::of(4), Extent::of(4)}, {"w"});
+  ValueId b = add_weight(graph, "b", {Extent::of(4)}, {"b"});
+  ValueId r = add_node(graph, Op::linear, "r", {x, w, b});
+  ValueId s = add_node(graph, Op::add, "s", {r, x});
+
+  Sample() {
+    graph.name = "sample";
+    graph.outputs.push_back({"out", s});
+  }
+  Value& value(ValueId id) { return graph.values[static_cast<std::size_t>(id)]; }
+  std::string error() const {
+    return sentence_of(ErrorCode::bad_input, [&] { verify(graph); });
+  }
+};
+
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+
+/// What infer_result says of a node of `op` over these inputs.
+std::string infer_error(const Graph& graph, Op op, std::vector<ValueId> inputs, Attributes attributes = {}) {
+  return sentence_of(ErrorCode::bad_input, [&] {
+    infer_result(graph, Node{op, std::move(inputs), -1, std::move(attributes)});
+  });
+}
+
+/// Values of many types for the rules of the ops.
+struct Values {
+  Graph graph;
+  ValueId ids = add_input(graph, "ids", ElementType::i32, {Extent::tokens()});
+  ValueId x = add_input(graph, "x", ElementType::f32, {Extent::tokens(), Extent::of(12)});
+  ValueId narrow = add_input(graph, "narrow", ElementType::f32, {Extent::tokens(), Extent::of(4)});
+  ValueId pooled = add_input(graph, "pooled", ElementType::f32, {Extent::sequences(), Extent::of(12)});
+  ValueId u8 = add_input(graph, "u8", ElementType::u8_rows, {Extent::tokens(), Extent::of(12)});
+  ValueId flat = add_input(graph, "flat", ElementType::f32, {Extent::of(12)});
+  ValueId square = add_input(graph, "square", ElementType::f32, {Extent::of(12), Extent::of(12)});
+  ValueId w = add_weight(graph, "w", {Extent::of(6), Extent::of(12)}, {"w"});
+  ValueId w4 = add_weight(graph, "w4", {Extent::of(6), Extent::of(4)}, {"w"});
+  ValueId b6 = add_weight(graph, "b6", {Extent::of(6)}, {"b"});
+  ValueId b12 = add_weight(graph, "b12", {Extent::of(12)}, {"b"});
+
+  std::string error(Op op, std::vector<ValueId> inputs, Attributes attributes = {}) const {
+    return infer_error(graph, op, std::move(inputs), std::move(attributes));
+  }
+};
+
+Attributes attention(std::int64_t heads, std::int64_t head_dim) {
+  return {{"heads", heads},
+          {"head_dim", head_dim},
+          {"scale", 0.5},
+          {"window", std::int64_t{0}},
+          {"position", std::string("none")}};
+}
+
+Attributes with(Attributes attributes, const std::string& name, Attribute value) {
+  attributes[name] = std::move(value);
+  return attributes;
+}
+
+}  // namespace
+
+TEST_CASE("A sound graph is accepted, with or without a name") {
+  Sample sample;
+  REQUIRE(sample.error() == "");
+  sample.graph.name.clear();
+  REQUIRE(sample.error() == "");
+}
+
+TEST_CASE("Names must be names") {
+  Sample sample;
+  SECTION("of the graph") {
+    sample.graph.name = "two words";
+    REQUIRE(sample.error() ==
+            "graph: the graph's name must be of letters, digits, '_', '.' and '-', found 'two words'");
+  }
+  SECTION("of a value") {
+    sample.value(sample.w).name = "";
+    REQUIRE(sample.error() ==
+            "graph: the name of value 2 must be of letters, digits, '_', '.' and '-', found ''");
+  }
+  SECTION("of an output") {
+    sample.graph.outputs[0].name = "a=b";
+    REQUIRE(sample.error() ==
+            "graph: the name of an output must be of letters, digits, '_', '.' and '-', found 'a=b'");
+  }
+  SECTION("of an attribute") {
+    sample.graph.nodes[0].attributes["é"] = std::int64_t{1};
+    REQUIRE(
+        sample.error() ==
+        "graph: the name of an attribute of linear must be of letters, digits, '_', '.' and '-', found 'é'");
+  }
+}
+
+TEST_CASE("Names of values and of outputs are unique") {
+  Sample sample;
+  SECTION("values") {
+    sample.value(sample.r).name = "x";
+    REQUIRE(sample.error() == "graph: there are two values %x");
+  }
+  SECTION("outputs") {
+    sample.graph.outputs.push_back({"out", sample.r});
+    REQUIRE(sample.error() == "graph: there are two outputs 'out'");
+  }
+}
+
+TEST_CASE("Fixed extents lie from 1 to 2147483647 and symbols have no size") {
+  Sample sample;
+  const std::int64_t size = GENERATE(std::int64_t{0}, std::int64_t{-1}, INT64_MIN, kMaxExtent + 1, INT64_MAX);
+  add_input(sample.graph, "z", ElementType::f32, {Extent::tokens(), Extent::of(size)});
+  REQUIRE(sample.error() == "graph: an extent of %z must lie from 1 to 2147483647 or be a symbol, found " +
+                                std::to_string(size));
+  sample.graph.values.back().shape = {Extent{Extent::Kind::tokens, 3}};
+  REQUIRE(sample.error() == "graph: an extent of %z must lie from 1 to 2147483647 or be a symbol, found 3");
+}
+
+TEST_CASE("Weights are f32 of fixed extents and name tensors, and nothing else does") {
+  Sample sample;
+  SECTION("type") {
+    sample.value(sample.w).type = ElementType::i32;
+    REQUIRE(sample.error() == "graph: %w is a weight, so it must be f32, found i32[4,4]");
+  }
+  SECTION("extents") {
+    sample.value(sample.w).shape[0] = Extent::tokens();
+    REQUIRE(sample.error() == "graph: %w is a weight, so its extents must be fixed");
+  }
+  SECTION("no tensor") {
+    sample.value(sample.w).tensors.clear();
+    REQUIRE(sample.error() == "graph: %w is a weight without a tensor");
+  }
+  SECTION("an input with a tensor") {
+    sample.value(sample.x).tensors = {"x"};
+    REQUIRE(sample.error() == "graph: %x is no weight but names tensors");
+  }
+}
+
+TEST_CASE("Numbers among the attributes are finite") {
+  Sample sample;
+  sample.graph.nodes[1].attributes["a"] =
+      GENERATE(kInfinity, -kInfinity, std::numeric_limits<double>::quiet_NaN());
+  REQUIRE(sample.error() == "graph: attribute 'a' of add must be finite");
+}
+
+TEST_CASE("Inputs are values of the graph, made before they are read") {
+  Sample sample;
+  SECTION("no value") {
+    sample.graph.nodes[1].inputs[1] = GENERATE(-1, 6, 1000, std::numeric_limits<ValueId>::min());
+    REQUIRE(sample.error() == "graph: input 1 of add is no value of the graph");
+  }
+  SECTION("too early") {
+    std::swap(sample.graph.nodes[0], sample.graph.nodes[1]);
+    REQUIRE(sample.error() == "graph: %r is read by add before it is made");
+  }
+  SECTION("its own result") {
+    sample.graph.nodes[1].inputs[0] = sample.s;
+    REQUIRE(sample.error() == "graph: %s is read by add before it is made");
+  }
+}
+
+TEST_CASE("Every result is made once, by a node, and has the inferred type") {
+  Sample sample;
+  SECTION("no value") {
+    sample.graph.nodes[1].output = GENERATE(-1, 6);
+    REQUIRE(sample.error() == "graph: add makes no value");
+  }
+  SECTION("an input") {
+    sample.graph.nodes[1].output = sample.x;
+    REQUIRE(sample.error() == "graph: add makes %x, which is an input or a weight");
+  }
+  SECTION("twice") {
+    sample.graph.nodes[1].output = sample.r;
+    REQUIRE(sample.error() == "graph: %r is made twice");
+  }
+  SECTION("never") {
+    sample.graph.nodes.pop_back();
+    REQUIRE(sample.error() == "graph: %s is never made");
+  }
+  SECTION("another shape") {
+    sample.value(sample.s).shape[1] = Extent::of(5);
+    REQUIRE(sample.error() == "graph: %s must be f32[tokens,4], found f32[tokens,5]");
+  }
+  SECTION("another type") {
+    sample.value(sample.s).type = ElementType::u8_rows;
+    REQUIRE(sample.error() == "graph: %s must be f32[tokens,4], found u8_rows[tokens,4]");
+  }
+}
+
+TEST_CASE("There is an output, and it is a value of the graph") {
+  Sample sample;
+  SECTION("none") {
+    sample.graph.outputs.clear();
+    REQUIRE(sample.error() == "graph: it has no output");
+  }
+  SECTION("no value") {
+    sample.graph.outputs[0].value = GENERATE(-1, 6);
+    REQUIRE(sample.error() == "graph: output 'out' is no value of the graph");
+  }
+}
+
+TEST_CASE("Each op says how many inputs it takes") {
+  const Values v;
+  const auto position = with({}, "position", std::string("none"));
+  REQUIRE(v.error(Op::embed_sum, {v.ids}) == "graph: embed_sum takes 6 inputs, found 1");
+  REQUIRE(v.error(Op::layernorm, {v.x, v.b12}) == "graph: layernorm takes 3 or 4 inputs, found 2");
+  REQUIRE(v.error(Op::linear, {v.x}) == "graph: linear takes 2 or 3 inputs, found 1");
+  REQUIRE(v.error(Op::add_bias, {v.x}) == "graph: add_bias takes 2 inputs, found 1");
+  REQUIRE(v.error(Op::add, {}) == "graph: add takes 2 inputs, found 0");
+  REQUIRE(v.error(Op::activation, {}) == "graph: activation takes 1 inputs, found 0");
+  REQUIRE(v.error(Op::attention, {v.x, v.x}, position) == "graph: attention takes 1 or 3 inputs, found 2");
+  REQUIRE(v.error(Op::attention, {v.x}, with({}, "position", std::string("bias"))) ==
+          "graph: attention takes 2 or 4 inputs, found 1");
+  REQUIRE(v.error(Op::quantize_rows, {}) == "graph: quantize_rows takes 1 inputs, found 0");
+  REQUIRE(v.error(Op::pool, {v.x, v.x}) == "graph: pool takes 1 inputs, found 2");
+  REQUIRE(v.error(Op::l2_normalize, {}) == "graph: l2_normalize takes 1 inputs, found 0");
+}
+
+TEST_CASE("embed_sum takes ids of tokens and three tables of one width") {
+  const Values v;
+  REQUIRE(v.error(Op::embed_sum, {v.ids, v.ids, v.ids, v.w, v.w, v.w}) == "");
+  REQUIRE(v.error(Op::embed_sum, {v.ids, v.x, v.ids, v.w, v.w, v.w}) ==
+          "graph: input 1 of embed_sum (%x) must be i32[tokens], found f32[tokens,12]");
+  REQUIRE(v.error(Op::embed_sum, {v.ids, v.ids, v.ids, v.b12, v.w, v.w}) ==
+          "graph: input 3 of embed_sum (%b12) must be a table f32[n,m], found f32[12]");
+  REQUIRE(v.error(Op::embed_sum, {v.ids, v.ids, v.ids, v.w, v.w, v.w4}) ==
+          "graph: input 5 of embed_sum (%w4) must be a table f32[n,12], found f32[6,4]");
+}
+
+TEST_CASE("layernorm takes rows, a residual of the same shape, and two vectors") {
+  const Values v;
+  const Attributes epsilon = {{"epsilon", 1e-12}};
+  REQUIRE(v.error(Op::layernorm, {v.x, v.b12, v.b12}, epsilon) == "");
+  REQUIRE(v.error(Op::layernorm, {v.pooled, v.pooled, v.b12, v.b12}, epsilon) == "");
+  REQUIRE(v.error(Op::layernorm, {v.u8, v.b12, v.b12}, epsilon) ==
+          "graph: input 0 of layernorm (%u8) must be rows of values (f32), found u8_rows[tokens,12]");
+  REQUIRE(v.error(Op::layernorm, {v.x, v.pooled, v.b12, v.b12}, epsilon) ==
+          "graph: input 1 of layernorm (%pooled) must be f32[tokens,12], found f32[sequences,12]");
+  REQUIRE(v.error(Op::layernorm, {v.x, v.b6, v.b12}, epsilon) ==
+          "graph: input 1 of layernorm (%b6) must be f32[12], found f32[6]");
+  REQUIRE(v.error(Op::layernorm, {v.x, v.x, v.b12, v.b6}, epsilon) ==
+          "graph: input 3 of layernorm (%b6) must be f32[12], found f32[6]");
+  REQUIRE(v.error(Op::layernorm, {v.x, v.flat, v.b12}, epsilon) ==
+          "graph: input 1 of layernorm (%flat) must be a weight");
+  REQUIRE(v.error(Op::layernorm, {v.x, v.b12, v.b12}) ==
+          "graph: a node of op layernorm has no attribute 'epsilon'");
+  REQUIRE(v.error(Op::layernorm, {v.x, v.b12, v.b12}, {{"epsilon", std::int64_t{0}}}) ==
+          "graph: attribute 'epsilon' of op layernorm has another type than expected");
+  REQUIRE(v.error(Op::layernorm, {v.x, v.b12, v.b12}, {{"epsilon", -1e-12}}) ==
+          "graph: attribute 'epsilon' of layernorm must not be negative");
+}
+
+TEST_CASE("linear takes rows, a weight as deep as they are wide, and a bias as wide as the weight is high") {
+  const Values v;
+  REQUIRE(v.error(Op::linear, {v.x, v.w, v.b6}, {{"format", std::string("f32")}}) == "");
+  REQUIRE(v.error(Op::linear, {v.u8, v.w}, {{"format", std::string("int8")}}) == "");
+  REQUIRE(v.error(Op::linear, {v.ids, v.w}) ==
+          "graph: input 0 of linear (%ids) must be rows of values (f32 or u8_rows), found i32[tokens]");
+  REQUIRE(v.error(Op::linear, {v.square, v.w}) ==
+          "graph: input 0 of linear (%square) must be rows of values (f32 or u8_rows), found f32[12,12]");
+  REQUIRE(v.error(Op::linear, {v.x, v.w4}) ==
+          "graph: input 1 of linear (%w4) must be a table f32[n,12], found f32[6,4]");
+  REQUIRE(v.error(Op::linear, {v.x, v.square}) == "graph: input 1 of linear (%square) must be a weight");
+  REQUIRE(v.error(Op::linear, {v.x, v.w, v.b12}) ==
+          "graph: input 2 of linear (%b12) must be f32[6], found f32[12]");
+  REQUIRE(v.error(Op::linear, {v.x, v.w}, {{"activation", std::string("tanh")}}) ==
+          "graph: attribute 'activation' of linear must be one of gelu_erf, gelu_erf_q, gelu_tanh, relu, "
+          "found tanh");
+  REQUIRE(v.error(Op::linear, {v.x, v.w}, {{"activation", std::string(9999, '\n')}}).size() < 200);
+  REQUIRE(v.error(Op::linear, {v.x, v.w}, {{"format", std::string("int9")}}) ==
+          "graph: attribute 'format' of linear must be one of f32, int8, found int9");
+}
+
+TEST_CASE("linear has the format int8 where its rows are quantized and nowhere else") {
+  const Values v;
+  const std::string rule =
+      "graph: linear must have format = \"int8\" if and only if its rows are quantized, found input 0 ";
+  REQUIRE(v.error(Op::linear, {v.u8, v.w}) == rule + "(%u8) u8_rows[tokens,12]");
+  REQUIRE(v.error(Op::linear, {v.u8, v.w}, {{"format", std::string("f32")}}) ==
+          rule + "(%u8) u8_rows[tokens,12]");
+  REQUIRE(v.error(Op::linear, {v.x, v.w}, {{"format", std::string("int8")}}) == rule + "(%x) f32[tokens,12]");
+}
+
+TEST_CASE("add_bias, add and activation keep the shape of their rows") {
+  const Values v;
+  REQUIRE(v.error(Op::add_bias, {v.x, v.b12}) == "");
+  REQUIRE(v.error(Op::add_bias, {v.x, v.b6}) ==
+          "graph: input 1 of add_bias (%b6) must be f32[12], found f32[6]");
+  REQUIRE(v.error(Op::add_bias, {v.x, v.flat}) == "graph: input 1 of add_bias (%flat) must be a weight");
+  REQUIRE(v.error(Op::add, {v.x, v.narrow}) ==
+          "graph: input 1 of add (%narrow) must be f32[tokens,12], found f32[tokens,4]");
+  REQUIRE(v.error(Op::add, {v.u8, v.u8}) ==
+          "graph: input 0 of add (%u8) must be rows of values (f32), found u8_rows[tokens,12]");
+  REQUIRE(v.error(Op::activation, {v.x}) == "graph: a node of op activation has no attribute 'kind'");
+  REQUIRE(v.error(Op::activation, {v.x}, {{"kind", std::string("swish")}}) ==
+          "graph: attribute 'kind' of activation must be one of gelu_erf, gelu_erf_q, gelu_tanh, relu, found "
+          "swish");
+}
+
+TEST_CASE("quantize_rows and l2_normalize take rows of f32") {
+  const Values v;
+  const Op op = GENERATE(Op::quantize_rows, Op::l2_normalize);
+  REQUIRE(v.error(op, {v.pooled}) == "");
+  REQUIRE(v.error(op, {v.u8}) == "graph: input 0 of " + std::string(op_name(op)) +
+                                     " (%u8) must be rows of values (f32), found u8_rows[tokens,12]");
+}
+
+TEST_CASE("pool takes one row a token and makes one row a sequence") {
+  const Values v;
+  const Node node{Op::pool, {v.x}, -1, {{"mode", std::string("cls")}}};
+  REQUIRE(infer_result(v.graph, node).shape == Shape{Extent::sequences(), Extent::of(12)});
+  REQUIRE(v.error(Op::pool, {v.pooled}, node.attributes) == "graph: pool takes one row a token");
+  REQUIRE(v.error(Op::pool, {v.x}, {{"mode", std::string("max")}}) ==
+          "graph: attribute 'mode' of pool must be one of mean, cls, found max");
+}
+
+TEST_CASE("attention takes q, k, v of one shape or one row of the three, and heads that fit") {
+  const Values v;
+  REQUIRE(v.error(Op::attention, {v.x, v.x, v.x}, attention(3, 4)) == "");
+  REQUIRE(v.error(Op::attention, {v.x}, attention(2, 2)) == "");
+  REQUIRE(v.error(Op::attention, {v.x, v.x, v.narrow}, attention(3, 4)) ==
+          "graph: input 2 of attention (%narrow) must be f32[tokens,12], found f32[tokens,4]");
+  REQUIRE(v.error(Op::attention, {v.narrow}, attention(1, 1)) ==
+          "graph: attention of 1 heads of 1 values does not fit rows of 4");
+  REQUIRE(v.error(Op::attention, {v.pooled}, attention(2, 2)) == "graph: attention takes one row a token");
+  const auto wrong = [&](std::int64_t heads, std::int64_t head_dim) {
+    return v.error(Op::attention, {v.x, v.x, v.x}, attention(heads, head_dim)) ==
+           "graph: attention of " + std::to_string(heads) + " heads of " + std::to_string(head_dim) +
+               " values does not fit rows of 12";
+  };
+  REQUIRE(wrong(3, 3));
+  REQUIRE(wrong(5, 2));
+  REQUIRE(wrong(0, 12));
+  REQUIRE(wrong(-3, -4));
+  REQUIRE(wrong(INT64_MIN, -1));
+  REQUIRE(wrong(INT64_MAX, INT64_MAX));
+  REQUIRE(wrong(std::int64_t{1} << 62, 4));
+}
+
+TEST_CASE("attention's window, scale and position are checked") {
+  const Values v;
+  const Attributes good = attention(3, 4);
+  const auto error = [&](const std::string& name, Attribute value, std::vector<ValueId> inputs) {
+    return v.error(Op::attention, std::move(inputs), with(good, name, std::move(value)));
+  };
+  REQUIRE(error("window", std::int64_t{-1}, {v.x, v.x, v.x}) ==
+          "graph: attribute 'window' of attention must be 0 (all tokens) or positive");
+  REQUIRE(error("scale", std::int64_t{1}, {v.x, v.x, v.x}) ==
+          "graph: attribute 'scale' of op attention has another type than expected");
+  REQUIRE(error("position", std::string("rotary"), {v.x, v.x, v.x}) ==
+          "graph: attribute 'position' of attention must be one of none, bias, found rotary");
+  REQUIRE(error("position", std::string("bias"), {v.x, v.x, v.x, v.w}) ==
+          "graph: input 3 of attention (%w) must be a table f32[n,3], found f32[6,12]");
+}
+
+TEST_CASE("Names of ops are inverse to op_of, which names what it does not know") {
+  for (int i = 0; i < 10; ++i) REQUIRE(op_of(op_name(static_cast<Op>(i))) == static_cast<Op>(i));
+  REQUIRE(sentence_of(ErrorCode::bad_input, [] { op_of("matmul"); }) == "graph: there is no op 'matmul'");
+}
+
+TEST_CASE("readers, maker and is_output look at the whole graph") {
+  const Sample sample;
+  REQUIRE(readers(sample.graph, sample.x) == std::vector<std::size_t>{0, 1});
+  REQUIRE(readers(sample.graph, sample.s).empty());
+  REQUIRE(maker(sample.graph, sample.s) == 1);
+  REQUIRE(maker(sample.graph, sample.w) == -1);
+  REQUIRE(is_output(sample.graph, sample.s));
+  REQUIRE_FALSE(is_output(sample.graph, sample.r));
+}

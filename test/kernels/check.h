@@ -1,0 +1,108 @@
+// What the checks and benchmarks of every kernel share: the two sets, random values, comparison by bits.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "kernels/kernel_set.h"
+#include "test/kernels/guarded.h"
+
+namespace nybble::kernels::test {
+
+/// splitmix64: the same numbers from the same seed everywhere.
+class Random {
+ public:
+  explicit Random(std::uint64_t seed) : state_(seed) {}
+  std::uint64_t next();
+  /// Uniform in [low, high].
+  int integer(int low, int high);
+  /// Uniform in [-1, 1).
+  float unit();
+  /// Roughly normal, deviation 1.
+  float normal();
+
+ private:
+  std::uint64_t state_;
+};
+
+/// One run of one entry's check: `set` against `reference`.
+struct Context {
+  const KernelSet& set;
+  const KernelSet& reference;
+  Random random;
+  long cases = 0;
+  int failures = 0;
+
+  /// Counts a case; reports the first differing value where the two outputs are not the same bytes. Compares
+  /// what stands around the values too.
+  template <class T>
+  void expect_same(const Guarded<T>& expected, const Guarded<T>& actual, const std::string& what) {
+    compare(expected.bytes(), actual.bytes(), reinterpret_cast<const std::byte*>(expected.data()), sizeof(T),
+            what);
+  }
+  void expect(bool holds, const std::string& what);
+
+ private:
+  void compare(std::span<const std::byte> expected, std::span<const std::byte> actual, const std::byte* first,
+               std::size_t value_bytes, const std::string& what);
+};
+
+/// Kinds of rows that broke an obvious implementation, and ordinary ones.
+enum class RowKind {
+  normal,
+  all_positive,
+  all_negative,
+  tiny_span,
+  denormal,
+  one_huge,
+  zeros,
+  minus_zeros,
+  overflowing_span,
+  half_steps,  // the least value is half a step from a code: unclamped codes would be 0 and 256
+  with_nan,
+  with_infinity,
+  mixed_specials,
+  count
+};
+
+/// Fills x[0..n) with a row of that kind.
+void fill_row(Random& random, RowKind kind, float* x, int n);
+/// Fills with the kind picked at random, ordinary rows being the more common; specials only where allowed.
+void fill_any(Random& random, float* x, int n, bool specials);
+
+/// One entry of a KernelSet: how it is checked and timed. The list is in check_kernels.cc.
+struct Entry {
+  const char* name;
+  void (*check)(Context& context);
+  void (*bench)(const KernelSet& set);
+};
+
+void check_gemm_u8s8(Context& context);
+void check_quantize_rows_u8(Context& context);
+void check_absmax(Context& context);
+void check_pack_s8(Context& context);
+void check_gelu_erf(Context& context);
+void check_gelu_erf_q(Context& context);
+void check_gelu_tanh(Context& context);
+void check_relu(Context& context);
+void check_layernorm(Context& context);
+void check_attention_f32(Context& context);
+void check_embed_sum(Context& context);
+void check_mean_pool(Context& context);
+void check_l2_normalize(Context& context);
+
+void bench_gemm_u8s8(const KernelSet& set);
+void bench_quantize_rows_u8(const KernelSet& set);
+void bench_absmax(const KernelSet& set);
+void bench_pack_s8(const KernelSet& set);
+void bench_gelu_erf(const KernelSet& set);
+void bench_gelu_erf_q(const KernelSet& set);
+void bench_gelu_tanh(const KernelSet& set);
+void bench_relu(const KernelSet& set);
+void bench_layernorm(const KernelSet& set);
+void bench_attention_f32(const KernelSet& set);
+void bench_embed_sum(const KernelSet& set);
+void bench_mean_pool(const KernelSet& set);
+void bench_l2_normalize(const KernelSet& set);
+
+}  // namespace nybble::kernels::test

@@ -1,0 +1,130 @@
+// Checks every entry of an instruction set against the scalar set, bit by bit, or times it.
+//
+//   check_kernels --isa NAME [--function NAME] [--seed N] [--bench]
+//
+// Exits with 0, 1 (a difference), 2 (usage) or 77 (this CPU cannot run the set).
+#include <charconv>
+#include <cstdio>
+#include <cstdlib>
+#include <random>
+#include <string_view>
+
+#include "kernels/cpu.h"
+#include "kernels/float_environment.h"
+#include "kernels/registry.h"
+#include "nybble/error.h"
+#include "test/kernels/check.h"
+
+namespace nybble::kernels::test {
+namespace {
+
+// The list to extend with an entry.
+constexpr Entry kEntries[] = {
+    {"gemm_u8s8", check_gemm_u8s8, bench_gemm_u8s8},
+    {"quantize_rows_u8", check_quantize_rows_u8, bench_quantize_rows_u8},
+    {"absmax", check_absmax, bench_absmax},
+    {"pack_s8", check_pack_s8, bench_pack_s8},
+    {"gelu_erf", check_gelu_erf, bench_gelu_erf},
+    {"gelu_erf_q", check_gelu_erf_q, bench_gelu_erf_q},
+    {"gelu_tanh", check_gelu_tanh, bench_gelu_tanh},
+    {"relu", check_relu, bench_relu},
+    {"layernorm", check_layernorm, bench_layernorm},
+    {"attention_f32", check_attention_f32, bench_attention_f32},
+    {"embed_sum", check_embed_sum, bench_embed_sum},
+    {"mean_pool", check_mean_pool, bench_mean_pool},
+    {"l2_normalize", check_l2_normalize, bench_l2_normalize},
+};
+
+struct Options {
+  std::string isa, function;
+  std::uint64_t seed = std::random_device{}();
+  bool bench = false;
+};
+
+bool parse(int argc, char** argv, Options& options) {
+  for (int i = 1; i < argc; ++i) {
+    const std::string_view flag = argv[i];
+    if (flag == "--bench") {
+      options.bench = true;
+      continue;
+    }
+    if (++i == argc) return false;
+    const std::string_view value = argv[i];
+    if (flag == "--isa")
+      options.isa = value;
+    else if (flag == "--function")
+      options.function = value;
+    else if (flag == "--seed")
+      std::from_chars(value.data(), value.data() + value.size(), options.seed);
+    else
+      return false;
+  }
+  return !options.isa.empty();
+}
+
+const RegisteredSet* registered(std::string_view name) {
+  for (const RegisteredSet& entry : registered_sets()) {
+    if (entry.set->name == name) return &entry;
+  }
+  return nullptr;
+}
+
+/// Checks one entry with buffers flush against the guard behind them, then against the one before them.
+int check_entry(const Entry& entry, const KernelSet& set, std::uint64_t seed) {
+  Context context{set, find_set("scalar"), Random(seed)};
+  for (const bool front : {false, true}) {
+    GuardedPlacement::front = front;
+    entry.check(context);
+  }
+  std::printf("%-18s %-12s %7ld cases, %d failed\n", entry.name, set.name, context.cases, context.failures);
+  return context.cases == 0 ? 1 : context.failures;
+}
+
+/// The set that a forced name dispatches to must be the one asked for, with none of scalar's functions.
+bool dispatches_to(const std::string& name) {
+  setenv("NYBBLE_ISA", name.c_str(), 1);
+  const KernelSet& set = default_set();
+  const KernelSet& scalar = find_set("scalar");
+  const bool own = set.gemm_u8s8 != scalar.gemm_u8s8 && set.quantize_rows_u8 != scalar.quantize_rows_u8 &&
+                   set.absmax != scalar.absmax && set.pack_s8 != scalar.pack_s8 &&
+                   set.gelu_erf != scalar.gelu_erf && set.gelu_erf_q != scalar.gelu_erf_q &&
+                   set.gelu_tanh != scalar.gelu_tanh && set.relu != scalar.relu &&
+                   set.layernorm != scalar.layernorm && set.attention_f32 != scalar.attention_f32 &&
+                   set.embed_sum != scalar.embed_sum && set.mean_pool != scalar.mean_pool &&
+                   set.l2_normalize != scalar.l2_normalize;
+  return set.name == name && (own || name == "scalar");
+}
+
+int run(const Options& options) {
+  const RegisteredSet* entry = registered(options.isa);
+  if (entry == nullptr)
+    return std::fprintf(stderr, "no instruction set '%s' in this build\n", options.isa.c_str()), 2;
+  if (!entry->runnable)
+    return std::printf("%s needs %s: skipped\n", entry->set->name, entry->needs.c_str()), 77;
+  if (!dispatches_to(options.isa))
+    return std::fprintf(stderr, "%s was not dispatched\n", options.isa.c_str()), 1;
+  std::printf("%s on %s, --seed %llu\n", entry->set->name, cpu_model().c_str(),
+              static_cast<unsigned long long>(options.seed));
+  const FloatEnvironment environment;
+  int failures = 0, ran = 0;
+  for (const Entry& e : kEntries) {
+    if (!options.function.empty() && options.function != e.name) continue;
+    ++ran;
+    failures += check_entry(e, *entry->set, options.seed);  // a benchmark verifies before it times
+    if (options.bench && failures == 0) e.bench(*entry->set);
+  }
+  if (ran == 0) return std::fprintf(stderr, "no entry '%s'\n", options.function.c_str()), 2;
+  return failures == 0 ? 0 : 1;
+}
+
+}  // namespace
+}  // namespace nybble::kernels::test
+
+int main(int argc, char** argv) {
+  nybble::kernels::test::Options options;
+  if (!nybble::kernels::test::parse(argc, argv, options)) {
+    std::fprintf(stderr, "usage: check_kernels --isa NAME [--function NAME] [--seed N] [--bench]\n");
+    return 2;
+  }
+  return nybble::kernels::test::run(options);
+}
