@@ -19,7 +19,7 @@ using runtime::ModelFolder;
 graph::ImportTarget import_target(const ModelFolder& folder, const LoadOptions& options) {
   graph::ImportTarget target;
   const bool is_cls =
-      options.pooling ? *options.pooling == Pooling::cls : folder.st.pooling == runtime::Pooling::cls;
+      options.pooling ? *options.pooling == Pooling::cls : folder.st.pooling == graph::PoolMode::cls;
   target.pooling = is_cls ? graph::PoolMode::cls : graph::PoolMode::mean;
   target.normalize = options.normalize.value_or(folder.st.normalize);
   target.per_token = options.output == Output::tokens;
