@@ -14,6 +14,7 @@
 using namespace nybble;
 using namespace nybble::kernels;
 using quant::PackedLinear;
+using quant::SourceRows;
 
 namespace {
 
@@ -33,7 +34,9 @@ Linear random_linear(int n, int k, std::mt19937& random) {
 const KernelSet& scalar() { return find_set("scalar"); }
 
 PackedLinear pack(const KernelSet& kernels, const Linear& linear) {
-  return PackedLinear(kernels, linear.w, linear.n, linear.k, linear.bias, "m.safetensors: tensor \"w\"");
+  const std::vector<SourceRows> weights = {{"f: tensor \"first\"", 3}, {"f: tensor \"rest\"", linear.n - 3}};
+  const std::vector<SourceRows> biases = {{"f: tensor \"bias\"", linear.n}};
+  return PackedLinear(kernels, linear.w, linear.n, linear.k, linear.bias, weights, biases);
 }
 
 // ---- the format, read as its description says ----
@@ -175,7 +178,7 @@ TEST_CASE("the largest weight of a channel has code 127 or -127, whatever its si
 TEST_CASE("no bias is a bias of zeros") {
   std::mt19937 random(9);
   Linear linear = random_linear(18, 12, random);
-  const PackedLinear without(best_set(), linear.w, 18, 12, {}, "w");
+  const PackedLinear without(best_set(), linear.w, 18, 12, {}, {}, {});
   std::fill(linear.bias.begin(), linear.bias.end(), 0.0f);
   const PackedLinear with = pack(best_set(), linear);
   REQUIRE(std::memcmp(without.data(), with.data(), with.bytes()) == 0);
@@ -190,15 +193,13 @@ TEST_CASE("a weight or bias that is not finite is an error that names the tensor
     for (const std::size_t row : {std::size_t{0}, std::size_t{7}, std::size_t{18}}) {
       Linear linear = sound;
       linear.w[row * 37 + 36] = value;
-      REQUIRE(sentence_of(linear) ==
-              "m.safetensors: tensor \"w\": expected finite weights, found NaN or "
-              "infinity in row " +
-                  std::to_string(row));
+      const std::string place = row < 3 ? "\"first\": expected finite weights, found NaN or infinity in row "
+                                        : "\"rest\": expected finite weights, found NaN or infinity in row ";
+      REQUIRE(sentence_of(linear) == "f: tensor " + place + std::to_string(row < 3 ? row : row - 3));
       linear = sound;
       linear.bias[row] = value;
       REQUIRE(sentence_of(linear) ==
-              "m.safetensors: tensor \"w\": expected finite biases, found NaN or "
-              "infinity in row " +
+              "f: tensor \"bias\": expected finite biases, found NaN or infinity in row " +
                   std::to_string(row));
     }
   }
