@@ -23,14 +23,16 @@ namespace {
                                                 ", found NaN or infinity in row " + std::to_string(row));
 }
 
-/// Scale of each row: absmax / 127 (docs/numerics.md, weights).
+/// Scale of each row: absmax / 127, or 0 where that would be subnormal, which is too coarse to keep codes
+/// within ±127 (docs/numerics.md, weights).
 std::vector<float> channel_scales(const kernels::KernelSet& kernels, std::span<const float> w, int n, int k,
                                   std::span<const SourceRows> sources) {
   std::vector<float> scales(static_cast<std::size_t>(n));
   for (std::size_t row = 0; row < scales.size(); ++row) {
     const float absmax = kernels.absmax(w.data() + row * static_cast<std::size_t>(k), k);
     if (!std::isfinite(absmax)) fail_not_finite(sources, "weights", row);
-    scales[row] = absmax / 127.0f;
+    const float scale = absmax / 127.0f;
+    scales[row] = std::isnormal(scale) ? scale : 0.0f;
   }
   return scales;
 }

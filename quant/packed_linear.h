@@ -19,7 +19,8 @@ struct SourceRows {
 /// Owns a pack. Immutable after construction; may be read by many threads.
 class PackedLinear {
  public:
-  /// Quantizes w [n][k] (row-major) to 8 bits with one scale a row, absmax/127, and packs it. `bias` has n
+  /// Quantizes w [n][k] (row-major) to 8 bits with one scale a row, absmax/127 (0 where that
+  /// would be subnormal), and packs it. `bias` has n
   /// floats or none (zeros). The scales are the same on every instruction set. The sources, n rows each, name
   /// the tensors in errors. Throws Error{unsupported_model} where a weight or bias is not finite. n, k ≥ 1.
   PackedLinear(const kernels::KernelSet& kernels, std::span<const float> w, int n, int k,

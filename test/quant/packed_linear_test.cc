@@ -34,7 +34,7 @@ Linear random_linear(int n, int k, std::mt19937& random) {
 const KernelSet& scalar() { return find_set("scalar"); }
 
 PackedLinear pack(const KernelSet& kernels, const Linear& linear) {
-  const std::vector<SourceRows> weights = {{"f: tensor \"first\"", 3}, {"f: tensor \"rest\"", linear.n - 3}};
+  const std::vector<SourceRows> weights = {{"f: tensor \"first\"", 3}, {"f: tensor \"rest\"", std::max(0, linear.n - 3)}};
   const std::vector<SourceRows> biases = {{"f: tensor \"bias\"", linear.n}};
   return PackedLinear(kernels, linear.w, linear.n, linear.k, linear.bias, weights, biases);
 }
@@ -65,7 +65,8 @@ float expected_scale(const Linear& linear, int column) {
   for (int i = 0; i < linear.k; ++i) {
     largest = std::max(largest, std::fabs(linear.w[static_cast<std::size_t>(column * linear.k + i)]));
   }
-  return largest / 127.0f;
+  const float scale = largest / 127.0f;
+  return scale < std::numeric_limits<float>::min() ? 0.0f : scale;
 }
 
 int expected_code(const Linear& linear, int column, int depth, float scale) {
@@ -171,6 +172,21 @@ TEST_CASE("the largest weight of a channel has code 127 or -127, whatever its si
       }
       REQUIRE(code_at(packed, 0, 4) == 127);
       REQUIRE(code_at(packed, 1, 3) == -127);
+    }
+  }
+}
+
+TEST_CASE(
+    "a channel so small that its scale would be subnormal is a channel of zeros; codes stay within 127") {
+  const float smallest = std::numeric_limits<float>::denorm_min();
+  for (const float size : {smallest, 190 * smallest, 1e-38f, 1.4e-36f, 1.5e-36f, 1e-35f}) {
+    const Linear linear{1, 3, {-size, size, size / 3}, {0.5f}};
+    for (const RegisteredSet& entry : registered_sets()) {
+      if (!entry.runnable) continue;
+      INFO(entry.set->name << ", " << size);
+      const PackedLinear packed = pack(*entry.set, linear);
+      check_column(packed, linear, 0);
+      REQUIRE(code_at(packed, 0, 0) == (size < 1.45e-36f ? 0 : -127));
     }
   }
 }

@@ -113,8 +113,7 @@ TEST_CASE(
     if (has_known_word(model, texts[i])) {
       worst = std::min(worst, found[i]);
     } else {
-      // Empty, blank, or nothing but [UNK]: a few special tokens, whose rows the quantization meets nowhere
-      // else.
+      // Empty, blank, only [UNK] or only punctuation: measured 0.9918 at worst, for "" and "?".
       worst_without_content = std::min(worst_without_content, found[i]);
       ++without_content;
     }
