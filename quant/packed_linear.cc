@@ -3,6 +3,7 @@
 #include <cmath>
 #include <new>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "nybble/error.h"
@@ -10,19 +11,28 @@
 namespace nybble::quant {
 namespace {
 
-[[noreturn]] void fail_not_finite(std::string_view label, std::string_view what, std::size_t row) {
-  throw Error(ErrorCode::unsupported_model, std::string(label) + ": expected finite " + std::string(what) +
+[[noreturn]] void fail_not_finite(std::span<const SourceRows> sources, std::string_view what,
+                                  std::size_t row) {
+  std::string label = "a linear";
+  for (const SourceRows& source : sources) {
+    label = source.label;
+    if (row < static_cast<std::size_t>(source.rows)) break;
+    row -= static_cast<std::size_t>(source.rows);
+  }
+  throw Error(ErrorCode::unsupported_model, label + ": expected finite " + std::string(what) +
                                                 ", found NaN or infinity in row " + std::to_string(row));
 }
 
-/// Scale of each row: absmax / 127 (docs/numerics.md, weights).
+/// Scale of each row: absmax / 127, or 0 where that would be subnormal, which is too coarse to keep codes
+/// within ±127 (docs/numerics.md, weights).
 std::vector<float> channel_scales(const kernels::KernelSet& kernels, std::span<const float> w, int n, int k,
-                                  std::string_view label) {
+                                  std::span<const SourceRows> sources) {
   std::vector<float> scales(static_cast<std::size_t>(n));
   for (std::size_t row = 0; row < scales.size(); ++row) {
     const float absmax = kernels.absmax(w.data() + row * static_cast<std::size_t>(k), k);
-    if (!std::isfinite(absmax)) fail_not_finite(label, "weights", row);
-    scales[row] = absmax / 127.0f;
+    if (!std::isfinite(absmax)) fail_not_finite(sources, "weights", row);
+    const float scale = absmax / 127.0f;
+    scales[row] = std::isnormal(scale) ? scale : 0.0f;
   }
   return scales;
 }
@@ -30,12 +40,13 @@ std::vector<float> channel_scales(const kernels::KernelSet& kernels, std::span<c
 }  // namespace
 
 PackedLinear::PackedLinear(const kernels::KernelSet& kernels, std::span<const float> w, int n, int k,
-                           std::span<const float> bias, std::string_view label)
+                           std::span<const float> bias, std::span<const SourceRows> weight_sources,
+                           std::span<const SourceRows> bias_sources)
     : n_(n), k_(k) {
   for (std::size_t i = 0; i < bias.size(); ++i) {
-    if (!std::isfinite(bias[i])) fail_not_finite(label, "biases", i);
+    if (!std::isfinite(bias[i])) fail_not_finite(bias_sources, "biases", i);
   }
-  const std::vector<float> scales = channel_scales(kernels, w, n, k, label);
+  const std::vector<float> scales = channel_scales(kernels, w, n, k, weight_sources);
   data_.reset(static_cast<std::byte*>(::operator new[](bytes(), std::align_val_t{64})));
   for (int panel = 0; panel < kernels::panel_count(n); ++panel) {
     kernels.pack_s8(w.data(), k, n, k, scales.data(), bias.empty() ? nullptr : bias.data(), panel,

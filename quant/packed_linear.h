@@ -4,20 +4,28 @@
 #include <cstddef>
 #include <memory>
 #include <span>
-#include <string_view>
+#include <string>
 
 #include "kernels/kernel_set.h"
 
 namespace nybble::quant {
 
+/// The next rows of a weight, or entries of a bias, and the tensor that they came from.
+struct SourceRows {
+  std::string label;  ///< the beginning of a sentence: `FILE: tensor "NAME"`
+  int rows = 0;
+};
+
 /// Owns a pack. Immutable after construction; may be read by many threads.
 class PackedLinear {
  public:
-  /// Quantizes w [n][k] (row-major) to 8 bits with one scale a row, absmax/127, and packs it. `bias` has n
-  /// floats or none (zeros). The scales are the same on every instruction set. `label` names the tensor in
-  /// errors. Throws Error{unsupported_model} where a weight or bias is not finite. n, k ≥ 1.
+  /// Quantizes w [n][k] (row-major) to 8 bits with one scale a row, absmax/127 (0 where that
+  /// would be subnormal), and packs it. `bias` has n
+  /// floats or none (zeros). The scales are the same on every instruction set. The sources, n rows each, name
+  /// the tensors in errors. Throws Error{unsupported_model} where a weight or bias is not finite. n, k ≥ 1.
   PackedLinear(const kernels::KernelSet& kernels, std::span<const float> w, int n, int k,
-               std::span<const float> bias, std::string_view label);
+               std::span<const float> bias, std::span<const SourceRows> weight_sources,
+               std::span<const SourceRows> bias_sources);
 
   int n() const noexcept { return n_; }
   int k() const noexcept { return k_; }

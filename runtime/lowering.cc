@@ -20,6 +20,16 @@ struct LinearWeights {
   std::vector<std::unique_ptr<OnednnMatmul>> matmuls;
 };
 
+/// The tensors of a weight, for errors. Each is a number of rows, or of entries of a vector.
+std::vector<quant::SourceRows> sources_of(const graph::Value& weight, const Weights& weights) {
+  std::vector<quant::SourceRows> sources;
+  for (const std::string& name : weight.tensors) {
+    const TensorView& tensor = weights.at(name);
+    sources.push_back({tensor.label, static_cast<int>(tensor.shape[0])});
+  }
+  return sources;
+}
+
 /// Reads the weights of linear `index`, makes what its format needs, and gives the FP32 pages back.
 void load_linear(const Graph& graph, std::size_t index, const std::vector<ValueHome>& homes,
                  const Constants& constants, const Weights& weights, const kernels::KernelSet& kernels,
@@ -33,8 +43,11 @@ void load_linear(const Graph& graph, std::size_t index, const std::vector<ValueH
   const std::span<const float> bias =
       node.inputs.size() == 3 ? constants.read(node.inputs[2], bias_scratch) : std::span<const float>();
   if (graph::text(node, "format") == "int8") {
-    const std::string& label = weights.at(weight.tensors[0]).label;
-    out.packed[index] = std::make_unique<quant::PackedLinear>(kernels, w, n, k, bias, label);
+    const auto bias_sources =
+        bias.empty() ? std::vector<quant::SourceRows>()
+                     : sources_of(graph.values[static_cast<std::size_t>(node.inputs[2])], weights);
+    out.packed[index] = std::make_unique<quant::PackedLinear>(kernels, w, n, k, bias,
+                                                              sources_of(weight, weights), bias_sources);
   } else {
     const auto stride = [&](graph::ValueId id) {
       return static_cast<std::ptrdiff_t>(homes[static_cast<std::size_t>(id)].data.row_bytes / sizeof(float));

@@ -14,6 +14,7 @@
 using namespace nybble;
 using namespace nybble::kernels;
 using quant::PackedLinear;
+using quant::SourceRows;
 
 namespace {
 
@@ -33,7 +34,9 @@ Linear random_linear(int n, int k, std::mt19937& random) {
 const KernelSet& scalar() { return find_set("scalar"); }
 
 PackedLinear pack(const KernelSet& kernels, const Linear& linear) {
-  return PackedLinear(kernels, linear.w, linear.n, linear.k, linear.bias, "m.safetensors: tensor \"w\"");
+  const std::vector<SourceRows> weights = {{"f: tensor \"first\"", 3}, {"f: tensor \"rest\"", std::max(0, linear.n - 3)}};
+  const std::vector<SourceRows> biases = {{"f: tensor \"bias\"", linear.n}};
+  return PackedLinear(kernels, linear.w, linear.n, linear.k, linear.bias, weights, biases);
 }
 
 // ---- the format, read as its description says ----
@@ -62,7 +65,8 @@ float expected_scale(const Linear& linear, int column) {
   for (int i = 0; i < linear.k; ++i) {
     largest = std::max(largest, std::fabs(linear.w[static_cast<std::size_t>(column * linear.k + i)]));
   }
-  return largest / 127.0f;
+  const float scale = largest / 127.0f;
+  return scale < std::numeric_limits<float>::min() ? 0.0f : scale;
 }
 
 int expected_code(const Linear& linear, int column, int depth, float scale) {
@@ -172,10 +176,25 @@ TEST_CASE("the largest weight of a channel has code 127 or -127, whatever its si
   }
 }
 
+TEST_CASE(
+    "a channel so small that its scale would be subnormal is a channel of zeros; codes stay within 127") {
+  const float smallest = std::numeric_limits<float>::denorm_min();
+  for (const float size : {smallest, 190 * smallest, 1e-38f, 1.4e-36f, 1.5e-36f, 1e-35f}) {
+    const Linear linear{1, 3, {-size, size, size / 3}, {0.5f}};
+    for (const RegisteredSet& entry : registered_sets()) {
+      if (!entry.runnable) continue;
+      INFO(entry.set->name << ", " << size);
+      const PackedLinear packed = pack(*entry.set, linear);
+      check_column(packed, linear, 0);
+      REQUIRE(code_at(packed, 0, 0) == (size < 1.45e-36f ? 0 : -127));
+    }
+  }
+}
+
 TEST_CASE("no bias is a bias of zeros") {
   std::mt19937 random(9);
   Linear linear = random_linear(18, 12, random);
-  const PackedLinear without(best_set(), linear.w, 18, 12, {}, "w");
+  const PackedLinear without(best_set(), linear.w, 18, 12, {}, {}, {});
   std::fill(linear.bias.begin(), linear.bias.end(), 0.0f);
   const PackedLinear with = pack(best_set(), linear);
   REQUIRE(std::memcmp(without.data(), with.data(), with.bytes()) == 0);
@@ -190,15 +209,13 @@ TEST_CASE("a weight or bias that is not finite is an error that names the tensor
     for (const std::size_t row : {std::size_t{0}, std::size_t{7}, std::size_t{18}}) {
       Linear linear = sound;
       linear.w[row * 37 + 36] = value;
-      REQUIRE(sentence_of(linear) ==
-              "m.safetensors: tensor \"w\": expected finite weights, found NaN or "
-              "infinity in row " +
-                  std::to_string(row));
+      const std::string place = row < 3 ? "\"first\": expected finite weights, found NaN or infinity in row "
+                                        : "\"rest\": expected finite weights, found NaN or infinity in row ";
+      REQUIRE(sentence_of(linear) == "f: tensor " + place + std::to_string(row < 3 ? row : row - 3));
       linear = sound;
       linear.bias[row] = value;
       REQUIRE(sentence_of(linear) ==
-              "m.safetensors: tensor \"w\": expected finite biases, found NaN or "
-              "infinity in row " +
+              "f: tensor \"bias\": expected finite biases, found NaN or infinity in row " +
                   std::to_string(row));
     }
   }

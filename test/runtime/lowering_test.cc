@@ -1,0 +1,314 @@
+#include "runtime/lowering.h"
+
+#include <algorithm>
+#include <catch2/catch.hpp>
+#include <cmath>
+#include <numeric>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "double_graph.h"
+#include "graph/passes/passes.h"
+#include "graph/text.h"
+#include "kernels/registry.h"
+#include "weight_folder.h"
+
+using namespace nybble;
+using namespace nybble::test;
+using graph::Graph;
+using graph::WeightFormat;
+
+namespace {
+
+// One encoder layer whose widths are multiples of nothing, an activation after it, and a head.
+const std::string kEncoder = R"(graph small
+input %ids : i32[tokens]
+input %positions : i32[tokens]
+input %types : i32[tokens]
+weight %word : f32[20,24] = "word"
+weight %position : f32[40,24] = "position"
+weight %type : f32[2,24] = "type"
+weight %g : f32[24] = "g"
+weight %b : f32[24] = "b"
+weight %wq : f32[24,24] = "wq"
+weight %wk : f32[24,24] = "wk"
+weight %wv : f32[24,24] = "wv"
+weight %bq : f32[24] = "bq"
+weight %bk : f32[24] = "bk"
+weight %bv : f32[24] = "bv"
+weight %wo : f32[24,24] = "wo"
+weight %bo : f32[24] = "bo"
+weight %w1 : f32[37,24] = "w1"
+weight %b1 : f32[37] = "b1"
+weight %w2 : f32[24,37] = "w2"
+weight %b2 : f32[24] = "b2"
+%sum : f32[tokens,24] = embed_sum(%ids, %positions, %types, %word, %position, %type)
+%x : f32[tokens,24] = layernorm(%sum, %g, %b) {epsilon = 1e-12}
+%qp : f32[tokens,24] = linear(%x, %wq)
+%q : f32[tokens,24] = add_bias(%qp, %bq)
+%kp : f32[tokens,24] = linear(%x, %wk)
+%k : f32[tokens,24] = add_bias(%kp, %bk)
+%vp : f32[tokens,24] = linear(%x, %wv)
+%v : f32[tokens,24] = add_bias(%vp, %bv)
+%context : f32[tokens,24] = attention(%q, %k, %v) {head_dim = 12, heads = 2, position = "none", scale = 0.3, window = 0}
+%op : f32[tokens,24] = linear(%context, %wo)
+%o : f32[tokens,24] = add_bias(%op, %bo)
+%r1 : f32[tokens,24] = add(%o, %x)
+%y : f32[tokens,24] = layernorm(%r1, %g, %b) {epsilon = 1e-12}
+%f1p : f32[tokens,37] = linear(%y, %w1)
+%f1 : f32[tokens,37] = add_bias(%f1p, %b1)
+%act : f32[tokens,37] = activation(%f1) {kind = "gelu_erf"}
+%f2p : f32[tokens,24] = linear(%act, %w2)
+%f2 : f32[tokens,24] = add_bias(%f2p, %b2)
+%r2 : f32[tokens,24] = add(%f2, %y)
+%z : f32[tokens,24] = layernorm(%r2, %g, %b) {epsilon = 1e-12}
+%mean : f32[sequences,24] = pool(%z) {mode = "mean"}
+%first : f32[sequences,24] = pool(%z) {mode = "cls"}
+%unit : f32[sequences,24] = l2_normalize(%mean)
+%row_unit : f32[tokens,24] = l2_normalize(%z)
+)";
+
+Graph encoder_with_output(const std::string& value, std::string text = kEncoder) {
+  return graph::parse(text + "output o = %" + value + "\n");
+}
+
+using Tensors = std::map<std::string, std::vector<float>>;
+
+/// Random values for every weight of `graph`, by tensor.
+Tensors random_tensors(const Graph& graph, unsigned seed) {
+  std::mt19937 random(seed);
+  std::normal_distribution<float> normal(0.0f, 0.4f);
+  Tensors tensors;
+  for (const graph::Value& value : graph.values) {
+    if (value.kind != graph::ValueKind::weight) continue;
+    std::size_t count = 1;
+    for (const graph::Extent& extent : value.shape) count *= static_cast<std::size_t>(extent.size);
+    for (std::size_t i = 0; i < count; ++i) tensors[value.tensors[0]].push_back(normal(random));
+  }
+  return tensors;
+}
+
+WeightFolder write(const Graph& graph, const Tensors& tensors) {
+  std::map<std::string, WeightTensor> files;
+  for (const graph::Value& value : graph.values) {
+    if (value.kind != graph::ValueKind::weight) continue;
+    std::vector<std::int64_t> shape;
+    for (const graph::Extent& extent : value.shape) shape.push_back(extent.size);
+    files[value.tensors[0]] = {"F32", shape, bytes_of(tensors.at(value.tensors[0]))};
+  }
+  return WeightFolder(files);
+}
+
+/// Sequences of these lengths with random ids.
+DoubleInputs random_inputs(const std::vector<int>& lengths, unsigned seed) {
+  std::mt19937 random(seed);
+  DoubleInputs inputs;
+  inputs.cu_seqlens = {0};
+  for (const int length : lengths) {
+    for (int i = 0; i < length; ++i) {
+      inputs.ids.push_back(static_cast<std::int32_t>(random() % 20));
+      inputs.positions.push_back(i);
+      inputs.types.push_back(static_cast<std::int32_t>(random() % 2));
+    }
+    inputs.cu_seqlens.push_back(static_cast<std::int32_t>(inputs.ids.size()));
+  }
+  return inputs;
+}
+
+struct Lowered {
+  WeightFormat format = WeightFormat::f32;
+  std::set<std::string, std::less<>> disabled;
+  int threads = 1;
+  const kernels::KernelSet* kernels = &kernels::best_set();
+};
+
+constexpr float kGuard = 4321.0f;
+
+/// The output's rows of `graph` after its passes, lowered and run; empty where memory after the rows was
+/// written.
+std::vector<float> run(Graph graph, const runtime::Weights& weights, const DoubleInputs& inputs,
+                       const Lowered& how) {
+  graph::PassRun passes;
+  passes.settings.weights = how.format;
+  passes.disabled = how.disabled;
+  graph::run_passes(graph, passes);
+  const runtime::Scheduler scheduler(how.threads);
+  runtime::LoweringOptions options;
+  options.kernels = how.kernels;
+  options.max_tokens = static_cast<int>(inputs.ids.size());
+  options.longest = 40;
+  const runtime::LoweredModel model = runtime::lower(graph, weights, options, scheduler);
+  const auto sequences = static_cast<std::int32_t>(inputs.cu_seqlens.size() - 1);
+  std::vector<std::int32_t> order(static_cast<std::size_t>(sequences));
+  std::iota(order.begin(), order.end(), 0);
+  const graph::Value& output = graph.values[static_cast<std::size_t>(graph.outputs[0].value)];
+  const std::size_t rows = output.shape[0] == graph::Extent::sequences() ? order.size() : inputs.ids.size();
+  std::vector<float> out(rows * static_cast<std::size_t>(model.plan.output_columns) + 64, kGuard);
+  const runtime::Batch batch{inputs.ids.data(),   inputs.positions.data(),
+                             inputs.types.data(), inputs.cu_seqlens.data(),
+                             order.data(),        static_cast<int>(inputs.ids.size()),
+                             sequences,           out.data()};
+  runtime::run_plan(model.plan, batch, runtime::Workspace(model.plan, how.threads), scheduler);
+  if (!std::all_of(out.end() - 64, out.end(), [](float x) { return x == kGuard; })) return {};
+  out.resize(out.size() - 64);
+  return out;
+}
+
+double largest_difference(const std::vector<float>& found, const Rows& expected) {
+  if (found.size() != expected.values.size()) return INFINITY;
+  double largest = 0;
+  for (std::size_t i = 0; i < found.size(); ++i) {
+    const double difference = std::fabs(static_cast<double>(found[i]) - expected.values[i]);
+    if (!(difference <= largest)) largest = difference;
+  }
+  return largest;
+}
+
+std::vector<std::string> all_passes_but_formats() {
+  std::vector<std::string> names;
+  for (const graph::Pass& pass : graph::passes()) {
+    if (pass.name != "assign_formats") names.emplace_back(pass.name);
+  }
+  return names;
+}
+
+const std::vector<int> kLengths = {3, 1, 40, 17, 2};
+
+}  // namespace
+
+TEST_CASE("FP32 gives what the graph says, with all passes, with any one left out, and with none") {
+  const Graph graph = encoder_with_output("unit");
+  const Tensors tensors = random_tensors(graph, 1);
+  const WeightFolder folder = write(graph, tensors);
+  const DoubleInputs inputs = random_inputs(kLengths, 2);
+  const Rows expected = run_in_double(graph, tensors, inputs);
+  std::vector<std::set<std::string, std::less<>>> choices = {{}};
+  for (const std::string& pass : all_passes_but_formats()) {
+    choices.push_back({pass});
+    choices[0].insert(pass);
+  }
+  choices.push_back({});
+  for (const auto& disabled : choices) {
+    for (const int threads : {1, 3}) {
+      INFO(disabled.size() << " passes disabled, first " << (disabled.empty() ? "none" : *disabled.begin())
+                           << ", threads " << threads);
+      REQUIRE(largest_difference(run(graph, folder.weights(), inputs, {WeightFormat::f32, disabled, threads}),
+                                 expected) <= 1e-5);
+    }
+  }
+}
+
+TEST_CASE("any value can be the output but a linear's, and no memory beside its rows is written") {
+  const std::set<std::string, std::less<>> disabled = [] {
+    const std::vector<std::string> names = all_passes_but_formats();
+    return std::set<std::string, std::less<>>(names.begin(), names.end());
+  }();
+  const Graph whole = encoder_with_output("unit");
+  const Tensors tensors = random_tensors(whole, 3);
+  const WeightFolder folder = write(whole, tensors);
+  const DoubleInputs inputs = random_inputs(kLengths, 4);
+  for (const graph::Node& node : whole.nodes) {
+    const std::string name = whole.values[static_cast<std::size_t>(node.output)].name;
+    const Graph graph = encoder_with_output(name);
+    INFO("%" << name);
+    const auto call = [&] { return run(graph, folder.weights(), inputs, {WeightFormat::f32, disabled}); };
+    if (node.op == graph::Op::linear) {
+      const auto failure = failure_of(call);
+      REQUIRE(failure.code == ErrorCode::unsupported_model);
+      REQUIRE(failure.sentence == "graph small: a linear's result cannot be the output");
+      continue;
+    }
+    REQUIRE(largest_difference(call(), run_in_double(graph, tensors, inputs)) <= 2e-5);
+  }
+}
+
+TEST_CASE("every activation is bound to its kernel, fused and alone") {
+  for (const std::string kind : {"gelu_erf", "gelu_tanh", "relu"}) {
+    std::string text = kEncoder;
+    text.replace(text.find("\"gelu_erf\""), 10, "\"" + kind + "\"");
+    const Graph graph = encoder_with_output("z", text);
+    const Tensors tensors = random_tensors(graph, 5);
+    const WeightFolder folder = write(graph, tensors);
+    const DoubleInputs inputs = random_inputs(kLengths, 6);
+    const Rows expected = run_in_double(graph, tensors, inputs);
+    for (const std::set<std::string, std::less<>>& disabled :
+         {std::set<std::string, std::less<>>{}, {"fuse_activation"}}) {
+      INFO(kind);
+      REQUIRE(largest_difference(run(graph, folder.weights(), inputs, {WeightFormat::f32, disabled}),
+                                 expected) <= 2e-5);
+      REQUIRE(largest_difference(run(graph, folder.weights(), inputs, {WeightFormat::int8, disabled}),
+                                 expected) <= 0.15);
+    }
+  }
+}
+
+TEST_CASE(
+    "INT8 has the same bits on every instruction set and thread count, and merged Q, K, V change none") {
+  const Graph graph = encoder_with_output("z");
+  const Tensors tensors = random_tensors(graph, 7);
+  const WeightFolder folder = write(graph, tensors);
+  const DoubleInputs inputs = random_inputs(kLengths, 8);
+  const std::vector<float> expected =
+      run(graph, folder.weights(), inputs, {WeightFormat::int8, {}, 1, &kernels::find_set("scalar")});
+  REQUIRE(largest_difference(expected, run_in_double(graph, tensors, inputs)) <= 0.15);
+  for (const kernels::RegisteredSet& entry : kernels::registered_sets()) {
+    if (!entry.runnable) continue;
+    for (const int threads : {1, 2, 5}) {
+      for (const std::set<std::string, std::less<>>& disabled :
+           {std::set<std::string, std::less<>>{}, {"merge_qkv"}}) {
+        INFO(entry.set->name << ", threads " << threads << ", disabled " << disabled.size());
+        REQUIRE(run(graph, folder.weights(), inputs, {WeightFormat::int8, disabled, threads, entry.set}) ==
+                expected);
+      }
+    }
+  }
+}
+
+TEST_CASE("a linear without a format is refused in a sentence that names the pass") {
+  const Graph graph = encoder_with_output("unit");
+  const WeightFolder folder = write(graph, random_tensors(graph, 9));
+  const auto failure = failure_of([&] {
+    run(graph, folder.weights(), random_inputs({2}, 1), {WeightFormat::int8, {"assign_formats"}});
+  });
+  REQUIRE(failure.code == ErrorCode::bad_input);
+  REQUIRE(failure.sentence == "a linear has no weight format: the pass assign_formats is needed");
+}
+
+TEST_CASE("a graph of two outputs is refused") {
+  const Graph graph = graph::parse(kEncoder + "output o = %unit\noutput p = %z\n");
+  const WeightFolder folder = write(graph, random_tensors(graph, 9));
+  const auto failure = failure_of([&] { run(graph, folder.weights(), random_inputs({2}, 1), {}); });
+  REQUIRE(failure.code == ErrorCode::unsupported_model);
+  REQUIRE(failure.sentence == "graph small: expected one output, found 2");
+}
+
+TEST_CASE("attention with positions or a window, for which there is no kernel, is refused") {
+  std::string text = kEncoder;
+  text.replace(text.find("window = 0"), 10, "window = 8");
+  const Graph graph = encoder_with_output("unit", text);
+  const WeightFolder folder = write(graph, random_tensors(graph, 9));
+  const auto failure = failure_of([&] { run(graph, folder.weights(), random_inputs({2}, 1), {}); });
+  REQUIRE(failure.code == ErrorCode::unsupported_model);
+  REQUIRE(failure.sentence.find("window = 0 only") != std::string::npos);
+}
+
+TEST_CASE("a weight or bias that is not finite is an error that names its own tensor, merged or not") {
+  const Graph graph = encoder_with_output("unit");
+  for (const std::string name : {"wq", "wk", "wv", "w2", "bq", "bv", "b1"}) {
+    Tensors tensors = random_tensors(graph, 10);
+    tensors.at(name).back() = std::numeric_limits<float>::quiet_NaN();
+    const WeightFolder folder = write(graph, tensors);
+    for (const std::set<std::string, std::less<>>& disabled :
+         {std::set<std::string, std::less<>>{}, {"merge_qkv"}}) {
+      const auto failure = failure_of([&] {
+        run(graph, folder.weights(), random_inputs({2}, 1), {WeightFormat::int8, disabled});
+      });
+      INFO(failure.sentence);
+      REQUIRE(failure.code == ErrorCode::unsupported_model);
+      REQUIRE(failure.sentence.find("tensor \"" + name + "\"") != std::string::npos);
+      REQUIRE(failure.sentence.find(std::string("found NaN or infinity in row ") +
+                                    (name == "b1" ? "36" : "23")) != std::string::npos);
+    }
+  }
+}
