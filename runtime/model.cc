@@ -5,6 +5,7 @@
 #include "graph/passes/passes.h"
 #include "graph/text.h"
 #include "kernels/cpu.h"
+#include "kernels/float_environment.h"
 #include "kernels/registry.h"
 #include "runtime/loaded_model.h"
 #include "runtime/model_folder.h"
@@ -18,7 +19,7 @@ using runtime::ModelFolder;
 graph::ImportTarget import_target(const ModelFolder& folder, const LoadOptions& options) {
   graph::ImportTarget target;
   const bool is_cls =
-      options.pooling ? *options.pooling == Pooling::cls : folder.st.pooling == runtime::Pooling::cls;
+      options.pooling ? *options.pooling == Pooling::cls : folder.st.pooling == graph::PoolMode::cls;
   target.pooling = is_cls ? graph::PoolMode::cls : graph::PoolMode::mean;
   target.normalize = options.normalize.value_or(folder.st.normalize);
   target.per_token = options.output == Output::tokens;
@@ -38,10 +39,16 @@ graph::PassRun pass_run(const LoadOptions& options) {
   return run;
 }
 
-void fill_lengths(const ModelFolder& folder, const LoadOptions& options, ModelInfo& info) {
+void fill_lengths(const ModelFolder& folder, const LoadOptions& options, std::size_t special_tokens,
+                  ModelInfo& info) {
   if (options.max_tokens > info.positions) {
     throw Error(ErrorCode::bad_input, "max_tokens: expected at most the model's " +
                                           std::to_string(info.positions) + " positions, found " +
+                                          std::to_string(options.max_tokens));
+  }
+  if (options.max_tokens > 0 && options.max_tokens < special_tokens) {
+    throw Error(ErrorCode::bad_input, "max_tokens: expected at least the " + std::to_string(special_tokens) +
+                                          " special tokens of a text, found " +
                                           std::to_string(options.max_tokens));
   }
   if (options.max_tokens > 0) {
@@ -90,12 +97,17 @@ void check(const LoadOptions& options) {
     throw Error(ErrorCode::bad_input,
                 "batch_tokens: expected 1 to 16777216, found " + std::to_string(options.batch_tokens));
   }
+  if (options.concurrent_calls < 0) {
+    throw Error(ErrorCode::bad_input,
+                "concurrent_calls: expected 0 or more, found " + std::to_string(options.concurrent_calls));
+  }
 }
 
 }  // namespace
 
 Model Model::load(std::string_view model, const LoadOptions& options) {
   const auto start = std::chrono::steady_clock::now();
+  const kernels::FloatEnvironment environment;  // numbers of the files are read as in every other process
   check(options);
   const kernels::KernelSet& kernels =
       options.isa.empty() ? kernels::default_set() : kernels::find_set(options.isa);
@@ -120,7 +132,7 @@ Model Model::load(std::string_view model, const LoadOptions& options) {
   info.folder = folder.dir.string();
   fill_sizes(impl->sizes, info);
   fill_tokenizer(*impl->tokenizer, info);
-  fill_lengths(folder, options, info);
+  fill_lengths(folder, options, impl->tokenizer->special_tokens_of_single(), info);
   info.pooling = target.pooling == graph::PoolMode::cls ? Pooling::cls : Pooling::mean;
   info.normalize = target.normalize;
   info.weights = options.weights;

@@ -1,5 +1,7 @@
 #include "runtime/scheduler.h"
 
+#include <oneapi/tbb/global_control.h>
+#include <oneapi/tbb/info.h>
 #include <oneapi/tbb/parallel_for.h>
 #include <oneapi/tbb/task_arena.h>
 
@@ -16,8 +18,21 @@ struct Scheduler::Arena {
   mutable oneapi::tbb::task_arena arena;
 };
 
-Scheduler::Scheduler(int threads)
-    : threads_(std::max(1, threads)), arena_(threads_ > 1 ? std::make_unique<Arena>(threads_) : nullptr) {}
+namespace {
+
+/// More threads than the machine has CPUs: without this TBB would start fewer, and say so on stderr.
+void allow_threads(int threads) {
+  if (threads <= oneapi::tbb::info::default_concurrency()) return;
+  using oneapi::tbb::global_control;
+  static const global_control allowed(global_control::max_allowed_parallelism, 1024);
+}
+
+}  // namespace
+
+Scheduler::Scheduler(int threads) : threads_(std::max(1, threads)) {
+  allow_threads(threads_);
+  if (threads_ > 1) arena_ = std::make_unique<Arena>(threads_);
+}
 Scheduler::~Scheduler() = default;
 
 void Scheduler::parallel_for(int count, const std::function<void(int, int)>& body) const {

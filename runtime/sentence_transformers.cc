@@ -84,15 +84,15 @@ constexpr std::array kPoolingKeys = {
     PoolingKey{"pooling_mode_lasttoken", "lasttoken"},
 };
 
-Pooling pooling_of(const JsonObject& config, std::string_view key, std::string_view mode) {
-  if (mode == "mean") return Pooling::mean;
-  if (mode == "cls") return Pooling::cls;
+graph::PoolMode pooling_of(const JsonObject& config, std::string_view key, std::string_view mode) {
+  if (mode == "mean") return graph::PoolMode::mean;
+  if (mode == "cls") return graph::PoolMode::cls;
   fail(config.name(),
        fmt::format("\"{}\": expected the pooling mean or cls, found {}", key, describe_json(mode)));
 }
 
 /// The keys before version 6: a boolean a mode; none set means mean.
-Pooling pooling_of_flags(const JsonObject& config) {
+graph::PoolMode pooling_of_flags(const JsonObject& config) {
   const PoolingKey* active = nullptr;
   for (const PoolingKey& entry : kPoolingKeys) {
     if (!config.boolean_or(entry.key, false)) continue;
@@ -102,11 +102,11 @@ Pooling pooling_of_flags(const JsonObject& config) {
     }
     active = &entry;
   }
-  return active == nullptr ? Pooling::mean : pooling_of(config, active->key, active->mode);
+  return active == nullptr ? graph::PoolMode::mean : pooling_of(config, active->key, active->mode);
 }
 
 /// "pooling_mode" is a string or an array; an array of one is as that one.
-Pooling pooling_of_mode(const JsonObject& config) {
+graph::PoolMode pooling_of_mode(const JsonObject& config) {
   const json* mode = &*config.value().find("pooling_mode");
   if (mode->is_array() && mode->size() == 1) mode = &mode->front();
   if (mode->is_array()) config.fail("pooling_mode", "one pooling");
@@ -165,8 +165,6 @@ void check_output(const JsonObject& config) {
 
 }  // namespace
 
-std::string_view pooling_name(Pooling pooling) noexcept { return pooling == Pooling::mean ? "mean" : "cls"; }
-
 std::vector<ModuleEntry> parse_modules(const json& modules, std::string_view name) {
   if (!modules.is_array()) fail(name, "expected an array of modules, found " + describe_json(modules));
   std::vector<ModuleEntry> entries;
@@ -177,7 +175,7 @@ std::vector<ModuleEntry> parse_modules(const json& modules, std::string_view nam
   return entries;
 }
 
-Pooling parse_pooling(const JsonObject& config) {
+graph::PoolMode parse_pooling(const JsonObject& config) {
   return config.has("pooling_mode") ? pooling_of_mode(config) : pooling_of_flags(config);
 }
 

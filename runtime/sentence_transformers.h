@@ -9,20 +9,16 @@
 #include <string_view>
 #include <vector>
 
+#include "graph/import/importer.h"
 #include "runtime/json_file.h"
 
 namespace nybble::runtime {
-
-enum class Pooling { mean, cls };
-
-/// "mean" or "cls".
-std::string_view pooling_name(Pooling pooling) noexcept;
 
 /// The modules of a folder: a Transformer, a Pooling and perhaps a Normalize, in this order. Without a
 /// modules.json: mean pooling, no normalization, everything in the folder itself.
 struct SentenceTransformers {
   bool has_modules = false;  ///< there is a modules.json
-  Pooling pooling = Pooling::mean;
+  graph::PoolMode pooling = graph::PoolMode::mean;
   bool normalize = false;
   std::filesystem::path transformer_path;  ///< where config.json and weights lie, relative; empty: the folder
 };
@@ -62,7 +58,7 @@ struct ModuleEntry {
 
 /// `modules` is an array of {"type", "path"}; `name` stands for the file in errors.
 std::vector<ModuleEntry> parse_modules(const nlohmann::json& modules, std::string_view name);
-Pooling parse_pooling(const JsonObject& config);
+graph::PoolMode parse_pooling(const JsonObject& config);
 /// Whether the Normalize module works on the pooled embedding; anything else is an error.
 void check_normalize(const JsonObject& config);
 void check_model_options(const JsonObject& config);

@@ -99,6 +99,17 @@ AddedToken read_added_token(const JsonNode& node) {
   return out;
 }
 
+/// Those of the array that have a content.
+std::vector<AddedToken> read_added_tokens(const std::optional<JsonNode>& node) {
+  std::vector<AddedToken> out;
+  if (!node) return out;
+  for (const JsonNode& element : node->elements()) {
+    AddedToken token = read_added_token(element);
+    if (!token.content.empty()) out.push_back(std::move(token));
+  }
+  return out;
+}
+
 auto everything_of(const AddedToken& t) {
   return std::tie(t.content, t.single_word, t.lstrip, t.rstrip, t.normalized, t.special);
 }
@@ -183,33 +194,19 @@ std::vector<AddedSplit> AddedTokenFinder::split(std::string_view text) const {
 
 AddedTokens::AddedTokens(const std::optional<JsonNode>& node, const Vocabulary& vocabulary,
                          const Normalize& normalize) {
-  std::vector<AddedToken> tokens;
-  if (node) {
-    for (const JsonNode& element : node->elements()) {
-      AddedToken token = read_added_token(element);
-      if (!token.content.empty()) tokens.push_back(std::move(token));
-    }
-  }
-  const Registration registered = register_tokens(tokens, vocabulary, node);
+  const Registration registered = register_tokens(read_added_tokens(node), vocabulary, node);
   for (const auto& [content, id] : registered.id_of) ids_.add(content, id);
   if (!ids_.freeze()) node->fail("fewer tokens");
   for (const auto& [id, token] : registered.token_of) {
     by_id_.push_back(token);
     by_id_.back().id = id;
   }
-  const auto holder = [&](const AddedToken& token) {
-    const std::int32_t id = registered.id_of.find(token.content)->second;
-    return &*std::lower_bound(by_id_.begin(), by_id_.end(), id,
-                              [](const AddedToken& a, std::int32_t wanted) { return a.id < wanted; });
-  };
   std::vector<AddedTokenFinder::Pattern> raw, normalized;
   for (const AddedToken& token : registered.order) {
-    if (!token.normalized) {
-      raw.push_back({token.content, holder(token)});
-      continue;
-    }
-    normalized.push_back({normalize(token.content), holder(token)});
-    if (normalized.back().text.empty()) {
+    const AddedToken* holder = find(*ids_.id(token.content));
+    auto& patterns = token.normalized ? normalized : raw;
+    patterns.push_back({token.normalized ? normalize(token.content) : token.content, holder});
+    if (patterns.back().text.empty()) {
       node->fail("tokens that the normalizer leaves something of", in_quotes(token.content));
     }
   }
@@ -217,12 +214,17 @@ AddedTokens::AddedTokens(const std::optional<JsonNode>& node, const Vocabulary& 
   normalized_ = AddedTokenFinder(normalized);
 }
 
+const AddedToken* AddedTokens::find(std::int32_t id) const {
+  const auto at = std::lower_bound(by_id_.begin(), by_id_.end(), id,
+                                   [](const AddedToken& a, std::int32_t wanted) { return a.id < wanted; });
+  return at == by_id_.end() || at->id != id ? nullptr : &*at;
+}
+
 std::optional<std::int32_t> AddedTokens::id(std::string_view content) const { return ids_.id(content); }
 
 std::string_view AddedTokens::token(std::int32_t id) const {
-  const auto at = std::lower_bound(by_id_.begin(), by_id_.end(), id,
-                                   [](const AddedToken& a, std::int32_t wanted) { return a.id < wanted; });
-  return at == by_id_.end() || at->id != id ? std::string_view{} : at->content;
+  const AddedToken* token = find(id);
+  return token == nullptr ? std::string_view{} : token->content;
 }
 
 }  // namespace nybble::tokenizer

@@ -81,6 +81,8 @@ class AddedTokens {
   std::int32_t largest_id() const { return by_id_.empty() ? -1 : by_id_.back().id; }
 
  private:
+  const AddedToken* find(std::int32_t id) const;
+
   std::vector<AddedToken> by_id_;  ///< ids ascending and different; the last token with an id holds
   Vocabulary ids_;
   AddedTokenFinder raw_, normalized_;

@@ -79,19 +79,22 @@ inline void score_tile(const float* q, std::ptrdiff_t ldq, const float* k, int h
   }
 }
 
+/// Scores of the keys from `key` on, as long as Blocks blocks of 16 are left; returns the first key not done.
+template <class V, int Rows, int Blocks>
+inline int score_keys(const AttentionArgs& args, const AttentionScratch& scratch, int row, int key) {
+  for (; key + Blocks * 16 <= scratch.keys; key += Blocks * 16) {
+    score_tile<V, Rows, Blocks>(args.q + row * args.ldqkv, args.ldqkv,
+                                scratch.k + static_cast<std::ptrdiff_t>(key) * args.head_dim, args.head_dim,
+                                args.scale, scratch.scores + key, scratch.keys);
+  }
+  return key;
+}
+
 template <class V, int Rows>
 inline void score_rows(const AttentionArgs& args, const AttentionScratch& scratch, int row) {
-  const float* q = args.q + row * args.ldqkv;
-  int key = 0;
-  for (; key + V::kRegisterFactor * 16 <= scratch.keys; key += V::kRegisterFactor * 16) {
-    score_tile<V, Rows, V::kRegisterFactor>(q, args.ldqkv,
-                                            scratch.k + static_cast<std::ptrdiff_t>(key) * args.head_dim,
-                                            args.head_dim, args.scale, scratch.scores + key, scratch.keys);
-  }
-  for (; key < scratch.keys; key += 16) {
-    score_tile<V, Rows, 1>(q, args.ldqkv, scratch.k + static_cast<std::ptrdiff_t>(key) * args.head_dim,
-                           args.head_dim, args.scale, scratch.scores + key, scratch.keys);
-  }
+  int key = score_keys<V, Rows, V::kRegisterFactor>(args, scratch, row, 0);
+  if constexpr (V::kRegisterFactor > 2) key = score_keys<V, Rows, 2>(args, scratch, row, key);
+  score_keys<V, Rows, 1>(args, scratch, row, key);
 }
 
 /// Scores of Rows rows become exp(score - max), sums their sums. Keys beyond the sequence become 0. Rows side
@@ -175,12 +178,33 @@ inline void attention_rows(const AttentionArgs& args, const AttentionScratch& sc
   score_rows<V, Rows>(args, scratch, row);
   float sums[Rows];
   constexpr int kGroup = Rows < V::kRowsOfExp ? Rows : V::kRowsOfExp;
-#pragma GCC unroll 8
-  for (int r = 0; r < Rows; r += kGroup) {
-    float* scores = scratch.scores + r * static_cast<std::ptrdiff_t>(scratch.keys);
-    exponentiate<V, kGroup>(scores, scratch.keys, args.length, sums + r);
+  constexpr int kWhole = Rows / kGroup * kGroup;
+  const std::ptrdiff_t keys = scratch.keys;
+  for (int r = 0; r < kWhole; r += kGroup) {
+    exponentiate<V, kGroup>(scratch.scores + r * keys, keys, args.length, sums + r);
+  }
+  if constexpr (kWhole < Rows) {
+    exponentiate<V, Rows - kWhole>(scratch.scores + kWhole * keys, keys, args.length, sums + kWhole);
   }
   value_rows<V, Rows>(args, scratch, row, sums);
+}
+
+template <class V>
+inline void attention_of_rows(const AttentionArgs& args, const AttentionScratch& scratch, int row, int rows) {
+  switch (rows) {
+    case 1:
+      return attention_rows<V, 1>(args, scratch, row);
+    case 2:
+      return attention_rows<V, 2>(args, scratch, row);
+    case 3:
+      return attention_rows<V, 3>(args, scratch, row);
+    case 4:
+      return attention_rows<V, 4>(args, scratch, row);
+    case 5:
+      return attention_rows<V, 5>(args, scratch, row);
+    default:
+      return attention_rows<V, 6>(args, scratch, row);
+  }
 }
 
 template <class V>
@@ -188,10 +212,11 @@ void attention_f32(const AttentionArgs& args) noexcept {
   const AttentionScratch scratch = scratch_of(args);
   transpose_keys<V>(args, scratch.k);
   copy_values<V>(args, scratch);
-  int row = args.row_begin;
-  for (; row + 6 <= args.row_end; row += 6) attention_rows<V, 6>(args, scratch, row);
-  for (; row + 2 <= args.row_end; row += 2) attention_rows<V, 2>(args, scratch, row);
-  if (row < args.row_end) attention_rows<V, 1>(args, scratch, row);
+  const int rows = args.row_end - args.row_begin, blocks = (rows + 5) / 6;  // nearly equal: 16 = 6 + 5 + 5
+  for (int i = 0; i < blocks; ++i) {
+    const int begin = rows * i / blocks, end = rows * (i + 1) / blocks;
+    attention_of_rows<V>(args, scratch, args.row_begin + begin, end - begin);
+  }
 }
 
 }  // namespace nybble::kernels

@@ -55,7 +55,7 @@ TEST_CASE("a folder as written before version 6 gives its pooling, normalization
   folder.write("tokenizer_config.json", R"({"model_max_length": 512})");
   const auto st = read_modules(folder.path());
   CHECK(st.has_modules);
-  CHECK(st.pooling == Pooling::mean);
+  CHECK(st.pooling == graph::PoolMode::mean);
   CHECK(st.normalize);
   CHECK(st.transformer_path.empty());
   const auto lengths = read_length_limits(folder.path());
@@ -82,7 +82,7 @@ TEST_CASE("a folder as written by version 6 gives its pooling, normalization and
                R"({"default_prompt_name": null, "model_type": "SentenceTransformer",
     "prompts": {"document": "", "query": ""}, "similarity_fn_name": "cosine"})");
   const auto st = read_modules(folder.path());
-  CHECK(st.pooling == Pooling::cls);
+  CHECK(st.pooling == graph::PoolMode::cls);
   CHECK(st.normalize);
   check_model_options(folder.path());
   const auto lengths = read_length_limits(folder.path());
@@ -95,7 +95,7 @@ TEST_CASE("a folder without modules.json has mean pooling and no normalization")
   const TemporaryFolder folder;
   const auto st = read_modules(folder.path());
   CHECK_FALSE(st.has_modules);
-  CHECK(st.pooling == Pooling::mean);
+  CHECK(st.pooling == graph::PoolMode::mean);
   CHECK_FALSE(st.normalize);
   check_model_options(folder.path());
   CHECK_FALSE(read_length_limits(folder.path()).max_seq_length);
@@ -110,7 +110,7 @@ TEST_CASE("the Transformer module may lie in a folder of its own") {
   const auto st = read_modules(folder.path());
   CHECK(st.transformer_path == "0_Transformer");
   CHECK_FALSE(st.normalize);
-  CHECK(st.pooling == Pooling::mean);
+  CHECK(st.pooling == graph::PoolMode::mean);
 }
 
 TEST_CASE("an unknown module is refused by its name") {
@@ -150,16 +150,15 @@ TEST_CASE("a module path that leaves the folder is refused") {
 
 TEST_CASE("mean and cls are read in both layouts, and none set means mean") {
   CHECK(parse_pooling(object(R"({"pooling_mode_cls_token":true,"pooling_mode_mean_tokens":false})")) ==
-        Pooling::cls);
-  CHECK(parse_pooling(object(R"({"pooling_mode_mean_tokens":true})")) == Pooling::mean);
-  CHECK(parse_pooling(object(R"({"pooling_mode_mean_tokens":false})")) == Pooling::mean);
-  CHECK(parse_pooling(object("{}")) == Pooling::mean);
-  CHECK(parse_pooling(object(R"({"pooling_mode":"mean"})")) == Pooling::mean);
-  CHECK(parse_pooling(object(R"({"pooling_mode":["cls"]})")) == Pooling::cls);
+        graph::PoolMode::cls);
+  CHECK(parse_pooling(object(R"({"pooling_mode_mean_tokens":true})")) == graph::PoolMode::mean);
+  CHECK(parse_pooling(object(R"({"pooling_mode_mean_tokens":false})")) == graph::PoolMode::mean);
+  CHECK(parse_pooling(object("{}")) == graph::PoolMode::mean);
+  CHECK(parse_pooling(object(R"({"pooling_mode":"mean"})")) == graph::PoolMode::mean);
+  CHECK(parse_pooling(object(R"({"pooling_mode":["cls"]})")) == graph::PoolMode::cls);
   // Where both layouts are mixed the newer key wins.
-  CHECK(parse_pooling(object(R"({"pooling_mode":"cls","pooling_mode_mean_tokens":true})")) == Pooling::cls);
-  CHECK(pooling_name(Pooling::mean) == "mean");
-  CHECK(pooling_name(Pooling::cls) == "cls");
+  CHECK(parse_pooling(object(R"({"pooling_mode":"cls","pooling_mode_mean_tokens":true})")) ==
+        graph::PoolMode::cls);
 }
 
 TEST_CASE("other poolings, several at once and wrong types are refused by name") {

@@ -1,0 +1,205 @@
+#include "quant/packed_linear.h"
+
+#include <catch2/catch.hpp>
+#include <cmath>
+#include <cstring>
+#include <limits>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "kernels/registry.h"
+#include "nybble/error.h"
+
+using namespace nybble;
+using namespace nybble::kernels;
+using quant::PackedLinear;
+
+namespace {
+
+struct Linear {
+  int n, k;
+  std::vector<float> w, bias;
+};
+
+Linear random_linear(int n, int k, std::mt19937& random) {
+  Linear linear{n, k, {}, {}};
+  std::normal_distribution<float> normal(0.0f, 0.05f);
+  for (int i = 0; i < n * k; ++i) linear.w.push_back(normal(random));
+  for (int i = 0; i < n; ++i) linear.bias.push_back(normal(random));
+  return linear;
+}
+
+const KernelSet& scalar() { return find_set("scalar"); }
+
+PackedLinear pack(const KernelSet& kernels, const Linear& linear) {
+  return PackedLinear(kernels, linear.w, linear.n, linear.k, linear.bias, "m.safetensors: tensor \"w\"");
+}
+
+// ---- the format, read as its description says ----
+
+int code_at(const PackedLinear& pack, int column, int depth) {
+  const int panel = column / kPanelColumns, in_panel = column % kPanelColumns;
+  const std::size_t at = panel_offset_s8(pack.k(), panel) +
+                         static_cast<std::size_t>(depth / 4 * panel_width(pack.n(), panel) * 4 +
+                                                  in_panel / 16 * 64 + in_panel % 16 * 4 + depth % 4);
+  return static_cast<std::int8_t>(pack.data()[at]);
+}
+
+/// Entry `row` of the trailer of a column's panel: colsums by block, then the scale, then the bias.
+template <class T>
+T trailer_at(const PackedLinear& pack, int column, int row) {
+  const int panel = column / kPanelColumns;
+  const std::size_t at = panel_offset_s8(pack.k(), panel) + panel_weight_bytes_s8(pack.n(), pack.k(), panel) +
+                         static_cast<std::size_t>(row * kPanelColumns + column % kPanelColumns) * 4;
+  T value;
+  std::memcpy(&value, pack.data() + at, sizeof value);
+  return value;
+}
+
+float expected_scale(const Linear& linear, int column) {
+  float largest = 0;
+  for (int i = 0; i < linear.k; ++i) {
+    largest = std::max(largest, std::fabs(linear.w[static_cast<std::size_t>(column * linear.k + i)]));
+  }
+  return largest / 127.0f;
+}
+
+int expected_code(const Linear& linear, int column, int depth, float scale) {
+  if (scale == 0 || column >= linear.n || depth >= linear.k) return 0;
+  const float w = linear.w[static_cast<std::size_t>(column * linear.k + depth)];
+  return static_cast<int>(std::clamp(std::nearbyint(w / scale), -127.0f, 127.0f));
+}
+
+void check_column(const PackedLinear& pack, const Linear& linear, int column) {
+  const bool is_padding = column >= linear.n;
+  const float scale = is_padding ? 0.0f : expected_scale(linear, column);
+  const int blocks = row_block_count(linear.k), depth = row_block_depth(linear.k);
+  std::vector<std::int32_t> colsum(static_cast<std::size_t>(blocks));
+  int wrong = 0;
+  for (int i = 0; i < padded_depth(linear.k); ++i) {
+    const int code = expected_code(linear, column, i, scale);
+    wrong += code_at(pack, column, i) != code;
+    if (i < linear.k) colsum[static_cast<std::size_t>(i / depth)] += code;
+  }
+  CHECK(wrong == 0);
+  for (int block = 0; block < blocks; ++block) {
+    CHECK(trailer_at<std::int32_t>(pack, column, block) == colsum[static_cast<std::size_t>(block)]);
+  }
+  CHECK(trailer_at<float>(pack, column, blocks) == scale);
+  const float bias = is_padding ? 0.0f : linear.bias[static_cast<std::size_t>(column)];
+  CHECK(trailer_at<float>(pack, column, blocks + 1) == bias);
+}
+
+/// The sentence of the error that packing `linear` gives; "" if none.
+std::string sentence_of(const Linear& linear) {
+  try {
+    pack(best_set(), linear);
+  } catch (const Error& error) {
+    return error.code() == ErrorCode::unsupported_model ? error.what() : "another code";
+  }
+  return "";
+}
+
+// Tails of N against 16 and 64, of K against 4 and 64, and K of one, two and three blocks of row parameters.
+const std::vector<std::pair<int, int>> kShapes = {{1, 1},     {3, 5},     {15, 63},  {16, 64},  {17, 65},
+                                                  {63, 4},    {64, 70},   {65, 127}, {100, 40}, {129, 200},
+                                                  {40, 1024}, {33, 1025}, {20, 1536}};
+
+}  // namespace
+
+TEST_CASE("a pack holds the codes, sums, scales and biases that its format describes") {
+  const unsigned seed = 20240;
+  INFO("seed " << seed);
+  std::mt19937 random(seed);
+  for (const auto& [n, k] : kShapes) {
+    INFO("n " << n << ", k " << k);
+    const Linear linear = random_linear(n, k, random);
+    const PackedLinear packed = pack(scalar(), linear);
+    REQUIRE(packed.n() == n);
+    REQUIRE(packed.k() == k);
+    REQUIRE(reinterpret_cast<std::uintptr_t>(packed.data()) % 64 == 0);
+    for (int column = 0; column < padded_columns(n); ++column) check_column(packed, linear, column);
+  }
+}
+
+TEST_CASE("every runnable instruction set packs the same bytes") {
+  const unsigned seed = 20241;
+  INFO("seed " << seed);
+  std::mt19937 random(seed);
+  for (const auto& [n, k] : kShapes) {
+    const Linear linear = random_linear(n, k, random);
+    const PackedLinear expected = pack(scalar(), linear);
+    for (const RegisteredSet& entry : registered_sets()) {
+      if (!entry.runnable) continue;
+      INFO(entry.set->name << ", n " << n << ", k " << k);
+      const PackedLinear packed = pack(*entry.set, linear);
+      REQUIRE(packed.bytes() == expected.bytes());
+      REQUIRE(std::memcmp(packed.data(), expected.data(), expected.bytes()) == 0);
+    }
+  }
+}
+
+TEST_CASE("a channel of zeros has scale 0 and codes 0, and its neighbours are as without it") {
+  std::mt19937 random(7);
+  Linear linear = random_linear(20, 33, random);
+  std::fill_n(linear.w.begin() + 5 * 33, 33, 0.0f);
+  for (const RegisteredSet& entry : registered_sets()) {
+    if (!entry.runnable) continue;
+    const PackedLinear packed = pack(*entry.set, linear);
+    REQUIRE(trailer_at<float>(packed, 5, 1) == 0.0f);
+    for (int column = 0; column < 32; ++column) check_column(packed, linear, column);
+  }
+}
+
+TEST_CASE("the largest weight of a channel has code 127 or -127, whatever its size") {
+  std::mt19937 random(8);
+  for (const float size : {1e-30f, 1e-5f, 1.0f, 1e30f, std::numeric_limits<float>::max()}) {
+    Linear linear = random_linear(2, 9, random);
+    linear.w[4] = size;
+    linear.w[9 + 3] = -size;
+    for (const RegisteredSet& entry : registered_sets()) {
+      if (!entry.runnable) continue;
+      INFO(entry.set->name << ", " << size);
+      const PackedLinear packed = pack(*entry.set, linear);
+      if (size < 1.0f) {
+        check_column(packed, linear, 0);
+        continue;
+      }
+      REQUIRE(code_at(packed, 0, 4) == 127);
+      REQUIRE(code_at(packed, 1, 3) == -127);
+    }
+  }
+}
+
+TEST_CASE("no bias is a bias of zeros") {
+  std::mt19937 random(9);
+  Linear linear = random_linear(18, 12, random);
+  const PackedLinear without(best_set(), linear.w, 18, 12, {}, "w");
+  std::fill(linear.bias.begin(), linear.bias.end(), 0.0f);
+  const PackedLinear with = pack(best_set(), linear);
+  REQUIRE(std::memcmp(without.data(), with.data(), with.bytes()) == 0);
+}
+
+TEST_CASE("a weight or bias that is not finite is an error that names the tensor and the row") {
+  std::mt19937 random(10);
+  const Linear sound = random_linear(19, 37, random);
+  REQUIRE(sentence_of(sound).empty());
+  for (const float value : {std::numeric_limits<float>::infinity(), -std::numeric_limits<float>::infinity(),
+                            std::numeric_limits<float>::quiet_NaN()}) {
+    for (const std::size_t row : {std::size_t{0}, std::size_t{7}, std::size_t{18}}) {
+      Linear linear = sound;
+      linear.w[row * 37 + 36] = value;
+      REQUIRE(sentence_of(linear) ==
+              "m.safetensors: tensor \"w\": expected finite weights, found NaN or "
+              "infinity in row " +
+                  std::to_string(row));
+      linear = sound;
+      linear.bias[row] = value;
+      REQUIRE(sentence_of(linear) ==
+              "m.safetensors: tensor \"w\": expected finite biases, found NaN or "
+              "infinity in row " +
+                  std::to_string(row));
+    }
+  }
+}
