@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstdio>
 
 namespace nybble::cli {
@@ -11,7 +12,11 @@ void write_stderr(std::string_view text) noexcept {
   if (std::fwrite(text.data(), 1, text.size(), stderr) == text.size()) std::fflush(stderr);
 }
 
-void say(const std::string& sentence) { write_stderr("nybble: " + sentence + "\n"); }
+void say(std::string sentence) {
+  const auto is_control = [](unsigned char byte) { return byte < 0x20 || byte == 0x7f; };
+  std::replace_if(sentence.begin(), sentence.end(), is_control, '?');
+  write_stderr("nybble: " + sentence + "\n");
+}
 
 const char* plural(std::uint64_t count) { return count == 1 ? "" : "s"; }
 

@@ -11,8 +11,9 @@ namespace nybble::cli {
 /// Writes to stderr as it is. What stderr does not take is lost: there is nowhere left to say so.
 void write_stderr(std::string_view text) noexcept;
 
-/// Writes "nybble: SENTENCE" and the end of the line.
-void say(const std::string& sentence);
+/// Writes "nybble: SENTENCE" and the end of the line. Control characters, which the names in a sentence may
+/// have, become '?': it stays a line, and no terminal obeys a file.
+void say(std::string sentence);
 
 /// "" for 1, else "s".
 const char* plural(std::uint64_t count);

@@ -244,6 +244,14 @@ class DamagedWeights(ProgramTest):
         self.change_header(lambda header: header[QUERY].update(dtype="Q4"))
         self.assert_refused(QUERY, "Q4")
 
+    def test_control_characters_in_names_reach_no_terminal(self):
+        name = "odd\n\x1b[31m name"
+        self.change_header(lambda header: header.update({name: header.pop(QUERY), "\x07": {"dtype": "\n"}}))
+        self.assert_refused()
+        model = self.copy_model(name=name)
+        (model / "config.json").unlink()
+        self.assert_sentence(run("info", "--model", model), "odd??[31m name", "config.json", code=1)
+
     def test_more_layers_than_the_file_has_name_the_first_tensor_missing(self):
         model = self.copy_model()
         config = json.loads((model / "config.json").read_text())
