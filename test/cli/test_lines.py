@@ -108,8 +108,9 @@ class Utf8(ProgramTest):
     def test_invalid_parts_are_read_as_python_reads_them_and_offsets_are_those_of_the_bytes(self):
         seed = random.randrange(1 << 32)
         source = random.Random(seed)
-        pieces = [b"a", b"word", b" ", "\u00e9".encode(), "\u4e2d".encode(), "\U0001f600".encode(), b"\xff", b"\xc0\x80",
-                  b"\xe4\xb8", b"\xf0\x9f\x98", b"\xed\xa0\x80", b"\xf4\x90\x80\x80", b"\x80", b"\xc3", b"\xe2\x80", b"\0"]
+        pieces = [b"a", b"word", b" ", "\u00e9".encode(), "\u4e2d".encode(), "\U0001f600".encode(), b"\xff",
+                  b"\xc0\x80", b"\xe4\xb8", b"\xf0\x9f\x98", b"\xed\xa0\x80", b"\xf4\x90\x80\x80", b"\x80", b"\xc3", b"\xe2\x80",
+                  b"\0"]
         lines = [b"".join(source.choices(pieces, k=source.randrange(12))) for _ in range(400)]
         readings = [decoded(line) for line in lines]
         raw = run("tokenize", stdin=b"\n".join(lines) + b"\n")
@@ -146,17 +147,18 @@ class Utf8(ProgramTest):
     def test_similarity_counts_what_is_invalid_in_its_arguments(self):
         result = run("similarity", "one", os.fsdecode(b"t\xffwo"))
         self.assertEqual(result.returncode, 0)
-        self.assertEqual(result.stderr, b"nybble: arguments: 1 invalid UTF-8 part read as U+FFFD, the first in text 2\n")
+        self.assertEqual(result.stderr,
+                         b"nybble: arguments: 1 invalid UTF-8 part read as U+FFFD, the first in text 2\n")
 
 
 class Field(ProgramTest):
     def test_the_field_of_each_object_is_the_text(self):
         texts = ["plain", "", "tab\tline\nend", 'quote " \\ / \u00e9 \U0001f600 \u2028', "zero \0 byte"]
-        plain = b"".join(self.succeed("embed", "--format", "f32", "--field", "t", stdin=json.dumps({"t": text}).encode())
-                         for text in texts)
+        options = ["--format", "f32", "--field", "t"]
+        plain = b"".join(self.succeed("embed", *options, stdin=json.dumps({"t": text}).encode()) for text in texts)
         lines = [json.dumps({"a": {"t": 1}, "t": text, "b": [1, None]}, ensure_ascii=i % 2 == 0)
                  for i, text in enumerate(texts)]
-        joined = self.succeed("embed", "--format", "f32", "--field", "t", stdin="\r\n".join(lines).encode())
+        joined = self.succeed("embed", *options, stdin="\r\n".join(lines).encode())
         self.assertEqual(joined, plain)
         self.assertEqual(joined[:160], self.succeed("embed", "--format", "f32", stdin=b"plain\n"))
 
@@ -169,7 +171,8 @@ class Field(ProgramTest):
                 (b'{"t":"\\ud800"}', "JSON object"), (b'{"t":"a\tb"}', "JSON object"),
                 (b"[" * 5000, "JSON object")):
             with self.subTest(line[:20]):
-                result = run("embed", "--field", "t", stdin=b'{"t":"good"}\n{"t":"good"}\n' + line + b'\n{"t":"good"}\n')
+                good = b'{"t":"good"}\n'
+                result = run("embed", "--field", "t", stdin=good + good + line + b"\n" + good)
                 self.assert_sentence(result, "standard input: line 3", *parts, code=1)
 
     def test_invalid_utf8_is_replaced_before_the_line_is_read_as_json(self):

@@ -66,7 +66,8 @@ class Finding(ProgramTest):
     def test_a_folder_without_safetensors_says_what_it_has_instead(self):
         model = self.copy_model()
         (model / "model.safetensors").rename(model / "pytorch_model.bin")
-        self.assert_sentence(run("info", "--model", model), str(model), "model.safetensors", "pytorch_model.bin", code=1)
+        self.assert_sentence(run("info", "--model", model), str(model), "model.safetensors",
+                             "pytorch_model.bin", code=1)
         (model / "pytorch_model.bin").unlink()
         (model / "onnx").mkdir()
         self.assert_sentence(run("info", "--model", model), str(model), "model.safetensors", "onnx", code=1)
@@ -118,7 +119,8 @@ class Damaged(ProgramTest):
     def test_a_wrong_value_in_config_json_is_named(self):
         for key, value, *parts in (
                 ("model_type", "gpt2", "gpt2", "bert"), ("model_type", KeyError), ("model_type", 3),
-                ("hidden_size", "40"), ("hidden_size", 0), ("hidden_size", -40), ("hidden_size", 1e30), ("hidden_size", KeyError),
+                ("hidden_size", "40"), ("hidden_size", 0), ("hidden_size", -40), ("hidden_size", 1e30),
+                ("hidden_size", KeyError),
                 ("num_attention_heads", 7, "40", "7"), ("num_attention_heads", 0), ("num_attention_heads", KeyError),
                 ("num_hidden_layers", KeyError), ("num_hidden_layers", True), ("intermediate_size", None),
                 ("max_position_embeddings", []), ("vocab_size", {}), ("type_vocab_size", "2"),
@@ -147,8 +149,8 @@ class Damaged(ProgramTest):
                 self.assert_refused(self.change_json(name, **{key: value}), name, key, *parts)
 
     def test_an_unknown_module_is_named(self):
-        for change, *parts in (({"type": "sentence_transformers.models.Dense"}, "Dense"), ({"path": "../elsewhere"}, "path"),
-                               ({"type": 4}, "type"), ({"path": "/etc"}, "path")):
+        for change, *parts in (({"type": "sentence_transformers.models.Dense"}, "Dense"),
+                               ({"path": "../elsewhere"}, "path"), ({"type": 4}, "type"), ({"path": "/etc"}, "path")):
             model = self.copy_model()
             modules = json.loads((model / "modules.json").read_text())
             modules[1].update(change)
@@ -187,7 +189,8 @@ class DamagedWeights(ProgramTest):
 
     def test_the_writer_of_these_tests_writes_what_is_read(self):
         self.change(lambda tensors: tensors.update(unused=("I8", [3], b"abc")))
-        self.assertEqual(self.succeed("embed", "--model", self.folder / "model", stdin=b"x"), self.succeed("embed", stdin=b"x"))
+        self.assertEqual(self.succeed("embed", "--model", self.folder / "model", stdin=b"x"),
+                         self.succeed("embed", stdin=b"x"))
 
     def test_a_cut_file_is_refused_wherever_it_is_cut(self):
         file = self.copy_model() / "model.safetensors"
@@ -209,8 +212,8 @@ class DamagedWeights(ProgramTest):
                 self.assert_refused(str(file))
 
     def test_offsets_that_overlap_leave_a_hole_or_the_file_are_refused(self):
-        for offsets in ([0, 6400], [-1, 6399], [10, 3], [1 << 62, (1 << 62) + 6400], [1 << 70, 1 << 71], [0.5, 6400], [0],
-                        "0", None):
+        for offsets in ([0, 6400], [-1, 6399], [10, 3], [1 << 62, (1 << 62) + 6400], [1 << 70, 1 << 71], [0.5, 6400],
+                        [0], "0", None):
             with self.subTest(offsets):
                 self.change_header(lambda header, offsets=offsets: header[QUERY].update(data_offsets=offsets))
                 self.assert_refused("data_offsets" if not isinstance(offsets, list) or len(offsets) != 2 else "")

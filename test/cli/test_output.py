@@ -62,7 +62,8 @@ class Replacing(ProgramTest):
                 self.assertEqual(still_open.read(), b"old" * 100_000)
             after = file.stat()
             self.assertNotEqual(before.st_ino, after.st_ino)
-            self.assertEqual([before.st_mode, before.st_uid, before.st_gid], [after.st_mode, after.st_uid, after.st_gid])
+            self.assertEqual([before.st_mode, before.st_uid, before.st_gid],
+                             [after.st_mode, after.st_uid, after.st_gid])
             self.succeed("embed", "-o", self.folder / name, stdin=FEW)
             self.assertEqual(file.read_bytes(), (self.folder / name).read_bytes())
         self.assertEqual(self.listing(), sorted(NAMES))
@@ -144,8 +145,10 @@ class Failing(ProgramTest):
                 result = run("embed", "--format", format_name, "-o", "/dev/full", stdin=data)
                 self.assert_sentence(result, "/dev/full", "No space left", code=1)
         with open("/dev/full", "wb") as full:
-            for arguments in (["embed"], ["tokenize"], ["similarity", "a", "b"], ["info"], ["explain"], ["isa", "--json"]):
-                self.assert_sentence(run(*arguments, stdin=FEW, stdout=full), "standard output", "No space left", code=1)
+            for arguments in (["embed"], ["tokenize"], ["similarity", "a", "b"], ["info"], ["explain"],
+                              ["isa", "--json"]):
+                self.assert_sentence(run(*arguments, stdin=FEW, stdout=full), "standard output", "No space left",
+                                     code=1)
 
     def test_a_full_disk_is_an_error_and_leaves_the_old_file(self):
         out = self.folder / "rows.jsonl"
@@ -214,8 +217,8 @@ class Failing(ProgramTest):
 
 class Progress(ProgramTest):
     def watch(self, command, file=None):
-        """What a run shows on a terminal as stderr. Texts go to its stdin until the count is seen, or lie in a file; then
-        a slow reader of its rows gives it the time."""
+        """What a run shows on a terminal as stderr. Texts go to its stdin until the count is seen, or lie in a file;
+        then a slow reader of its rows gives it the time."""
         ours, theirs = pty.openpty()
         process = start(*command, *([file] if file else []), stdin=subprocess.PIPE,
                         stdout=subprocess.PIPE if file else subprocess.DEVNULL, stderr=theirs)

@@ -84,8 +84,8 @@ class Formats(ProgramTest):
 
     def test_the_suffix_says_the_format_unless_the_option_does(self):
         raw, lines = self.rows(), self.embed().stdout
-        for name, options, expected in (("a.f32", [], raw), ("a.jsonl", [], lines), ("a.txt", [], lines), ("npy", [], lines),
-                                        ("a.npy.gz", [], lines), ("a.npy", ["--format", "f32"], raw),
+        for name, options, expected in (("a.f32", [], raw), ("a.jsonl", [], lines), ("a.txt", [], lines),
+                                        ("npy", [], lines), ("a.npy.gz", [], lines), ("a.npy", ["--format", "f32"], raw),
                                         ("a.f32", ["--format", "jsonl"], lines)):
             self.embed("-o", self.folder / name, *options)
             self.assertEqual((self.folder / name).read_bytes(), expected, (name, options))
@@ -103,7 +103,8 @@ class Formats(ProgramTest):
         self.assertEqual(read_npy(file.read_bytes()), ((COUNT, MICRO_HIDDEN), self.rows()))
         before = file.read_bytes()
         with open(file, "ab") as opened:
-            self.assert_sentence(run("embed", "--format", "npy", stdin=TEXTS, stdout=opened), "npy", "jsonl", "f32", code=2)
+            self.assert_sentence(run("embed", "--format", "npy", stdin=TEXTS, stdout=opened), "npy", "jsonl", "f32",
+                                 code=2)
         self.assertEqual(file.read_bytes(), before)
 
     def test_npy_after_what_standard_output_holds_already(self):
@@ -213,8 +214,8 @@ class Lengths(ProgramTest):
         model = self.copy_model()
         tokenizer = json.loads((model / "tokenizer.json").read_text())
         tokenizer["truncation"] = {"direction": "Right", "max_length": 7, "strategy": "LongestFirst", "stride": 0}
-        tokenizer["padding"] = {"strategy": {"Fixed": 50}, "direction": "Right", "pad_to_multiple_of": None, "pad_id": 0,
-                                "pad_type_id": 0, "pad_token": "[PAD]"}
+        tokenizer["padding"] = {"strategy": {"Fixed": 50}, "direction": "Right", "pad_to_multiple_of": None,
+                                "pad_id": 0, "pad_type_id": 0, "pad_token": "[PAD]"}
         (model / "tokenizer.json").write_text(json.dumps(tokenizer))
         info = self.succeed("info", "--model", model).decode()
         self.assertRegex(info, r"truncation to 7\b.*padding to 50\b.*not applied")

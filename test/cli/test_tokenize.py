@@ -12,7 +12,8 @@ class Tokenize(ProgramTest):
 
     def test_a_row_has_the_four_fields_of_one_length_in_order(self):
         for line in self.succeed("tokenize", stdin=(MICRO / "golden/texts.txt").read_bytes()).splitlines():
-            self.assertRegex(line.decode(), r'\A\{"ids":\[[\d,]+\],"tokens":\[.*\],"offsets":\[[\[\]\d,]+\],"special":\[[01,]+\]\}\Z')
+            self.assertRegex(line.decode(),
+                             r'\A\{"ids":\[[\d,]+\],"tokens":\[.*\],"offsets":\[[\[\]\d,]+\],"special":\[[01,]+\]\}\Z')
             row = json.loads(line)
             self.assertEqual(list(row), ["ids", "tokens", "offsets", "special"])
             self.assertEqual(len({len(values) for values in row.values()}), 1)
@@ -77,17 +78,21 @@ class Similarity(ProgramTest):
     def test_texts_may_look_like_lists_names_of_commands_or_after_two_dashes_options(self):
         texts = ["[a,b]", "[]", "{}", "[CLS]", "%%", "a,b", "info", "embed", "-", "[[x]", "a=b", "/opt"]
         self.assertEqual([text for _, text in self.scores("first", *texts)], texts)
-        self.assertEqual([text for _, text in self.scores("--", "--first", "--help", "-x", "--")], ["--help", "-x", "--"])
+        self.assertEqual([text for _, text in self.scores("--", "--first", "--help", "-x", "--")],
+                         ["--help", "-x", "--"])
         self.assertEqual(self.scores("[a,b]", "[a,b]"), [("1.0000", "[a,b]")])
 
     def test_a_model_in_a_folder_with_brackets_is_found(self):
         model = self.copy_model(name="[a,b]")
-        self.assertEqual(self.succeed("similarity", "--model", "[a,b]", "x", "y", cwd=self.folder), self.succeed("similarity", "x", "y"))
-        self.assertEqual(self.succeed("tokenize", "--model", "[a,b]", stdin=b"x", cwd=model.parent), self.succeed("tokenize", stdin=b"x"))
+        self.assertEqual(self.succeed("similarity", "--model", "[a,b]", "x", "y", cwd=self.folder),
+                         self.succeed("similarity", "x", "y"))
+        self.assertEqual(self.succeed("tokenize", "--model", "[a,b]", stdin=b"x", cwd=model.parent),
+                         self.succeed("tokenize", stdin=b"x"))
 
 
 class Explain(ProgramTest):
-    PASSES = ["merge_qkv", "fuse_bias", "fuse_activation", "fuse_residual_layernorm", "assign_formats", "remove_dead_nodes"]
+    PASSES = ["merge_qkv", "fuse_bias", "fuse_activation", "fuse_residual_layernorm", "assign_formats",
+              "remove_dead_nodes"]
 
     def test_info_shows_what_a_model_is(self):
         for model, parts in ((MICRO, ["bert", "layers +1, hidden 40, heads 5, intermediate 70, activation gelu",
