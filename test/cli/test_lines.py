@@ -109,8 +109,8 @@ class Utf8(ProgramTest):
         seed = random.randrange(1 << 32)
         source = random.Random(seed)
         pieces = [b"a", b"word", b" ", "\u00e9".encode(), "\u4e2d".encode(), "\U0001f600".encode(), b"\xff",
-                  b"\xc0\x80", b"\xe4\xb8", b"\xf0\x9f\x98", b"\xed\xa0\x80", b"\xf4\x90\x80\x80", b"\x80", b"\xc3", b"\xe2\x80",
-                  b"\0"]
+                  b"\xc0\x80", b"\xe4\xb8", b"\xf0\x9f\x98", b"\xed\xa0\x80", b"\xf4\x90\x80\x80", b"\x80", b"\xc3",
+                  b"\xe2\x80", b"\0"]
         lines = [b"".join(source.choices(pieces, k=source.randrange(12))) for _ in range(400)]
         readings = [decoded(line) for line in lines]
         raw = run("tokenize", stdin=b"\n".join(lines) + b"\n")

@@ -85,8 +85,8 @@ class Formats(ProgramTest):
     def test_the_suffix_says_the_format_unless_the_option_does(self):
         raw, lines = self.rows(), self.embed().stdout
         for name, options, expected in (("a.f32", [], raw), ("a.jsonl", [], lines), ("a.txt", [], lines),
-                                        ("npy", [], lines), ("a.npy.gz", [], lines), ("a.npy", ["--format", "f32"], raw),
-                                        ("a.f32", ["--format", "jsonl"], lines)):
+                                        ("npy", [], lines), ("a.npy.gz", [], lines),
+                                        ("a.npy", ["--format", "f32"], raw), ("a.f32", ["--format", "jsonl"], lines)):
             self.embed("-o", self.folder / name, *options)
             self.assertEqual((self.folder / name).read_bytes(), expected, (name, options))
         self.embed("-o", self.folder / "a.txt", "--format", "npy")
