@@ -11,7 +11,6 @@
 #include "cli/progress.h"
 #include "cli/row_writer.h"
 #include "cli/text_lines.h"
-#include "tokenizer/utf8.h"
 
 namespace nybble::cli {
 namespace {
@@ -32,7 +31,7 @@ class TextSource {
 
   bool next(std::string& text) {
     if (!lines_.next(text)) return false;
-    if (const auto byte = find_invalid_utf8(text)) repair(text, *byte);
+    if (auto repaired = repair_utf8(text)) take_repaired(*repaired, text);
     if (field_) text = field_->of(text, lines_);
     return true;
   }
@@ -40,14 +39,14 @@ class TextSource {
   const InvalidText& invalid() const { return invalid_; }
 
  private:
-  void repair(std::string& text, std::size_t byte) {
+  void take_repaired(Utf8Text& repaired, std::string& text) {
+    const std::size_t byte = repaired.first_invalid_byte;
     if (strict_) {
       throw Error(ErrorCode::bad_input,
                   fmt::format("{}: line {}, byte {}: expected UTF-8, found byte 0x{:02X}", lines_.name(),
                               lines_.line_number(), byte + 1, static_cast<unsigned char>(text[byte])));
     }
-    tokenizer::RepairedText repaired = tokenizer::repair_utf8(text);
-    invalid_.count(repaired.replaced, lines_.line_number());
+    invalid_.count(repaired.invalid_parts, lines_.line_number());
     text = std::move(repaired.text);
   }
 

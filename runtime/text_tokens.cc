@@ -27,9 +27,10 @@ Tokens Tokenizer::tokenize_pair(std::string_view first, std::string_view second,
   return runtime::tokenize_text(impl_->tokenizer, first, &second, max_tokens);
 }
 
-std::optional<std::size_t> find_invalid_utf8(std::string_view text) {
+std::optional<Utf8Text> repair_utf8(std::string_view text) {
   if (tokenizer::is_valid_utf8(text)) return std::nullopt;
-  return tokenizer::repair_utf8(text).first_byte;
+  tokenizer::RepairedText repaired = tokenizer::repair_utf8(text);
+  return Utf8Text{std::move(repaired.text), repaired.replaced, repaired.first_byte};
 }
 
 namespace runtime {

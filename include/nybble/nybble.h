@@ -122,8 +122,16 @@ struct EncodeReport {
   std::size_t first_invalid = 0;  ///< index of the first such text
 };
 
-/// The first byte of the first part of `text` that is no UTF-8, if any.
-NYBBLE_API std::optional<std::size_t> find_invalid_utf8(std::string_view text);
+/// A text as encode() and tokenize() read it.
+struct Utf8Text {
+  std::string text;
+  std::size_t invalid_parts = 0;       ///< replaced by U+FFFD
+  std::size_t first_invalid_byte = 0;  ///< of the text as given
+};
+
+/// `text` with each maximal part that is no UTF-8 replaced by U+FFFD, as Python's decode("utf-8", "replace");
+/// nothing if all is UTF-8.
+NYBBLE_API std::optional<Utf8Text> repair_utf8(std::string_view text);
 
 /// The tokens of one text.
 struct Tokens {

@@ -251,8 +251,8 @@ TEST_CASE("invalid UTF-8 is read as U+FFFD, a maximal part at a time, and report
                                          "c",
                                          "also fine", "\xef\xbf\xbd"})));
 
-  REQUIRE(find_invalid_utf8("fine") == std::nullopt);
-  REQUIRE(find_invalid_utf8(texts[1]) == 1u);
+  REQUIRE_FALSE(repair_utf8("fine"));
+  REQUIRE(repair_utf8(texts[1])->first_invalid_byte == 1u);
   const Tokens tokens = tiny().tokenize(texts[1]);
   REQUIRE(tokens.invalid_parts == 2);
   REQUIRE(tokens.first_invalid_byte == 1);
