@@ -5,11 +5,13 @@
 #include <memory>
 
 #include "cli/commands.h"
+#include "cli/messages.h"
 #include "cli/model_options.h"
 #include "cli/output_file.h"
 #include "cli/progress.h"
 #include "cli/row_writer.h"
 #include "cli/text_lines.h"
+#include "tokenizer/utf8.h"
 
 namespace nybble::cli {
 namespace {
@@ -30,45 +32,37 @@ class TextSource {
 
   bool next(std::string& text) {
     if (!lines_.next(text)) return false;
-    if (strict_) check_utf8(text);
+    if (const auto byte = find_invalid_utf8(text)) repair(text, *byte);
     if (field_) text = field_->of(text, lines_);
     return true;
   }
 
+  const InvalidText& invalid() const { return invalid_; }
+
  private:
-  void check_utf8(const std::string& text) const {
-    const auto byte = find_invalid_utf8(text);
-    if (!byte) return;
-    throw Error(ErrorCode::bad_input,
-                fmt::format("{}: line {}, byte {}: expected UTF-8, found byte 0x{:02X}", lines_.name(),
-                            lines_.line_number(), *byte + 1, static_cast<unsigned char>(text[*byte])));
+  void repair(std::string& text, std::size_t byte) {
+    if (strict_) {
+      throw Error(ErrorCode::bad_input,
+                  fmt::format("{}: line {}, byte {}: expected UTF-8, found byte 0x{:02X}", lines_.name(),
+                              lines_.line_number(), byte + 1, static_cast<unsigned char>(text[byte])));
+    }
+    tokenizer::RepairedText repaired = tokenizer::repair_utf8(text);
+    invalid_.count(repaired.replaced, lines_.line_number());
+    text = std::move(repaired.text);
   }
 
   bool strict_;
   TextLines& lines_;
   std::unique_ptr<JsonField> field_;
+  InvalidText invalid_;
 };
 
-const char* plural(std::size_t count) { return count == 1 ? "" : "s"; }
-
-void report(const EncodeReport& done, const ModelInfo& info, const TextLines& lines, double seconds,
-            bool is_terminal) {
-  if (done.cut > 0) {
-    fmt::print(stderr, "nybble: {} text{} cut to {} tokens\n", done.cut, plural(done.cut), info.max_tokens);
-  }
-  if (done.invalid_parts > 0) {
-    fmt::print(stderr,
-               "nybble: {}: {} invalid UTF-8 part{} in {} line{} read as U+FFFD, the first in line {}\n",
-               lines.name(), done.invalid_parts, plural(done.invalid_parts), done.invalid_texts,
-               plural(done.invalid_texts), done.first_invalid + 1);
-  }
-  if (is_terminal) {
-    fmt::print(stderr,
-               "{} texts, {} tokens in {:.2f} s: {:.0f} texts/s, {:.0f} tokens/s ({}, {}, {} thread{})\n",
-               done.texts, done.tokens, seconds, static_cast<double>(done.texts) / seconds,
-               static_cast<double>(done.tokens) / seconds, info.weights == Weights::int8 ? "int8" : "f32",
-               info.isa, info.threads, plural(static_cast<std::size_t>(info.threads)));
-  }
+std::string speed_text(const EncodeReport& done, const ModelInfo& info, double seconds) {
+  return fmt::format(
+      "{} texts, {} tokens in {:.2f} s: {:.0f} texts/s, {:.0f} tokens/s ({}, {}, {} thread{})\n", done.texts,
+      done.tokens, seconds, static_cast<double>(done.texts) / seconds,
+      static_cast<double>(done.tokens) / seconds, info.weights == Weights::int8 ? "int8" : "f32", info.isa,
+      info.threads, plural(static_cast<std::uint64_t>(info.threads)));
 }
 
 void embed(EmbedOptions& options) {
@@ -82,15 +76,19 @@ void embed(EmbedOptions& options) {
   TextSource source(options, lines);
   Progress progress("texts", lines.bytes_total());
   const auto start = std::chrono::steady_clock::now();
+  const bool shares_terminal = output.is_terminal();
   const EncodeReport done = model.encode_stream([&](std::string& text) { return source.next(text); },
                                                 [&](std::size_t index, std::span<const float> row) {
+                                                  if (shares_terminal) progress.clear();
                                                   writer.write(index, row);
                                                   progress.update(lines.bytes_read(), index + 1);
                                                 });
+  progress.clear();
   writer.finish();
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  progress.clear();
-  report(done, model.info(), lines, seconds, progress.is_shown());
+  say_cut(done.cut, model.info().max_tokens);
+  say_invalid(source.invalid(), lines.name(), "line");
+  if (progress.is_shown()) write_stderr(speed_text(done, model.info(), seconds));
 }
 
 }  // namespace

@@ -30,8 +30,7 @@ void explain(ExplainOptions& options) {
   }
   const Model model = options.model.load_model();
   if (!options.dump_after.empty() && !dumped) {
-    throw UsageError("--dump-after: no pass '" + options.dump_after + "' ran; the passes are " +
-                     passes_text());
+    throw UsageError("--dump-after: the pass " + options.dump_after + " is disabled");
   }
   if (options.graph) output.write(model.graph());
   if (!options.graph && options.dump_after.empty()) {
@@ -47,10 +46,16 @@ void add_explain(CLI::App& app) {
   auto options = std::make_shared<ExplainOptions>();
   CLI::App* command = app.add_subcommand("explain", "Show the plan of a model, a line a step, or its graph.");
   options->model.add_all(*command);
-  command->add_flag("--graph", options->graph, "the graph after all passes instead of the plan");
-  command->add_option("--dump-after", options->dump_after, "the graph after this pass instead of the plan");
-  command->add_option("--disable-pass", options->model.load.disabled_passes,
-                      "leave a pass out; may be given again");
+  auto* graph =
+      command->add_flag("--graph", options->graph, "the graph after all passes instead of the plan");
+  command->add_option("--dump-after", options->dump_after, "the graph after this pass instead of the plan")
+      ->check(CLI::IsMember(pass_names()))
+      ->excludes(graph);
+  command
+      ->add_option("--disable-pass", options->model.load.disabled_passes,
+                   "leave a pass out; may be given again")
+      ->check(CLI::IsMember(pass_names()))
+      ->allow_extra_args(false);
   command->footer("The passes, in order: " + passes_text() +
                   "\nExample: nybble explain --weights f32 --graph");
   command->callback([options] { explain(*options); });

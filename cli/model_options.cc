@@ -1,8 +1,27 @@
 #include "cli/model_options.h"
 
+#include <cstdlib>
+
+#include "cli/bracketed_argument.h"
 #include "cli/commands.h"
 
 namespace nybble::cli {
+namespace {
+
+/// A name that cannot be used is a fault of the command line, not of the model.
+void check_isa(const std::string& name) {
+  if (name.empty()) return;
+  ::unsetenv("NYBBLE_ISA");  // --isa goes before it, even where it is wrong
+  std::string runnable;
+  for (const InstructionSet& set : instruction_sets()) {
+    if (set.runnable && set.name == name) return;
+    if (set.runnable) runnable += (runnable.empty() ? "" : ", ") + set.name;
+  }
+  throw UsageError("--isa: expected an instruction set that this CPU can run (" + runnable + "), found '" +
+                   name + "'");
+}
+
+}  // namespace
 
 void ModelOptions::add_model(CLI::App& command) {
   command.add_option(
@@ -26,21 +45,24 @@ void ModelOptions::add_all(CLI::App& command) {
   add_plan(command);
   command.add_option("--pooling", pooling, "mean or cls; else as the model says")
       ->check(CLI::IsMember({"mean", "cls"}));
-  command.add_flag("--normalize,!--no-normalize", normalize,
-                   "scale rows to length 1, or not; else as the model says");
+  command
+      .add_flag("--normalize,!--no-normalize", normalize,
+                "scale rows to length 1, or not; else as the model says")
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
   command
       .add_option("--max-tokens", load.max_tokens, "cut texts to this many tokens; else as the model says")
-      ->check(CLI::PositiveNumber);
+      ->check(CLI::Range(1, 1 << 24));
   command.add_option("--batch-tokens", load.batch_tokens, "tokens computed at a time")
       ->check(CLI::Range(1, 1 << 24))
       ->capture_default_str();
 }
 
 Model ModelOptions::load_model() {
+  check_isa(load.isa);
   load.weights = weights == "f32" ? Weights::f32 : Weights::int8;
   if (!pooling.empty()) load.pooling = pooling == "cls" ? Pooling::cls : Pooling::mean;
   if (normalize != 0) load.normalize = normalize > 0;
-  return Model::load(model, load);
+  return Model::load(as_given(model), load);
 }
 
 }  // namespace nybble::cli

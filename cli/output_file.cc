@@ -5,71 +5,19 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <csignal>
-#include <cstdlib>
-#include <cstring>
-#include <filesystem>
 
-#include "nybble/error.h"
+#include "cli/io_error.h"
 
 namespace nybble::cli {
 namespace {
 
 constexpr std::size_t kBufferBytes = std::size_t{1} << 16;
 
-// The temporary file to remove when a signal ends the process; one output a process.
-char interrupted_path[4096];
-
-extern "C" void remove_temporary(int signal) {
-  if (interrupted_path[0] != '\0') ::unlink(interrupted_path);
-  std::signal(signal, SIG_DFL);
-  std::raise(signal);
-}
-
-void remove_on_interrupt(const std::string& path) {
-  if (path.size() >= sizeof interrupted_path) return;
-  std::memcpy(interrupted_path, path.c_str(), path.size() + 1);
-  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) {
-    // A signal that the caller chose to ignore (nohup) stays ignored.
-    if (std::signal(signal, remove_temporary) == SIG_IGN) std::signal(signal, SIG_IGN);
-  }
-}
-
-void keep_on_interrupt() { interrupted_path[0] = '\0'; }
-
-/// What a path leads to in the end, so that a symbolic link stays one.
-std::string resolved(const std::string& path) {
-  std::error_code error;
-  const std::filesystem::path target = std::filesystem::weakly_canonical(path, error);
-  return error ? path : target.string();
-}
-
-/// Permissions of a new file, or those that the old one has.
-mode_t mode_for(const std::string& path) {
-  struct stat old {};
-  if (::stat(path.c_str(), &old) == 0) return old.st_mode & 07777;
-  const mode_t mask = ::umask(0);
-  ::umask(mask);
-  return 0666 & ~mask;
-}
-
 }  // namespace
 
-OutputFile::OutputFile(const std::string& path) {
+OutputFile::OutputFile(const std::string& path) : fd_(STDOUT_FILENO) {
+  if (!path.empty() && path != "-") open(path);
   struct stat status {};
-  if (path.empty() || path == "-") {
-    name_ = "standard output";
-    fd_ = STDOUT_FILENO;
-  } else {
-    name_ = path;
-    const bool exists = ::stat(path.c_str(), &status) == 0;
-    if (!exists || S_ISREG(status.st_mode)) {
-      open_temporary(path);
-    } else {
-      fd_ = ::open(path.c_str(), O_WRONLY | O_CLOEXEC);
-      if (fd_ < 0) fail("cannot open");
-    }
-  }
   if (::fstat(fd_, &status) != 0) fail("cannot write");
   const off_t at = ::lseek(fd_, 0, SEEK_CUR);
   is_seekable_ = S_ISREG(status.st_mode) && at >= 0 && (::fcntl(fd_, F_GETFL) & O_APPEND) == 0;
@@ -78,28 +26,32 @@ OutputFile::OutputFile(const std::string& path) {
 }
 
 OutputFile::~OutputFile() {
-  if (temporary_.empty()) return;
-  if (fd_ >= 0) ::close(fd_);
-  ::unlink(temporary_.c_str());
-  keep_on_interrupt();
+  if (!temporary_ && fd_ > STDERR_FILENO) ::close(fd_);
 }
 
-void OutputFile::open_temporary(const std::string& path) {
-  target_ = resolved(path);
-  temporary_ = target_ + ".XXXXXX";
-  fd_ = ::mkostemp(temporary_.data(), O_CLOEXEC);
-  if (fd_ < 0) {
-    temporary_.clear();
-    fail("cannot create a file beside it");
+void OutputFile::open(const std::string& path) {
+  name_ = path;
+  struct stat status {};
+  const bool exists = ::stat(path.c_str(), &status) == 0;
+  if (!exists && errno != ENOENT) fail("cannot open");
+  if (exists && !S_ISREG(status.st_mode)) {
+    fd_ = ::open(path.c_str(), O_WRONLY | O_CLOEXEC);
+    if (fd_ < 0) fail("cannot open");
+    return;
   }
-  remove_on_interrupt(temporary_);
-  if (::fchmod(fd_, mode_for(target_)) != 0) fail("cannot set permissions");
+  // Its folder would let a file be replaced that may not be written.
+  if (exists && ::access(path.c_str(), W_OK) != 0) fail("cannot write");
+  temporary_.emplace(path);
+  fd_ = temporary_->descriptor();
+  temporary_->set_permissions();
 }
 
 void OutputFile::fail(const char* doing) const {
   if (errno == EPIPE) throw OutputClosed{};
-  throw Error(ErrorCode::io, name_ + ": " + doing + ": " + std::strerror(errno));
+  throw_errno(name_, doing);
 }
+
+bool OutputFile::is_terminal() const { return ::isatty(fd_) == 1; }
 
 void OutputFile::write(std::string_view data) {
   buffer_ += data;
@@ -130,14 +82,11 @@ void OutputFile::write_at(std::uint64_t offset, std::string_view data) {
 
 void OutputFile::finish() {
   flush();
-  if (!temporary_.empty() && ::fsync(fd_) != 0) fail("cannot sync");
+  if (temporary_) return temporary_->commit();
   const int fd = fd_;
   fd_ = -1;
+  // Some file systems tell only now that what was written is lost.
   if (::close(fd) != 0) fail("cannot close");
-  if (temporary_.empty()) return;
-  if (::rename(temporary_.c_str(), target_.c_str()) != 0) fail("cannot put in place");
-  temporary_.clear();
-  keep_on_interrupt();
 }
 
 }  // namespace nybble::cli

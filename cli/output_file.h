@@ -3,8 +3,11 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
+
+#include "cli/temporary_file.h"
 
 namespace nybble::cli {
 
@@ -28,18 +31,18 @@ class OutputFile {
   void write_at(std::uint64_t offset, std::string_view data);
   /// Whether write_at() works: a regular file, not opened for appending.
   bool is_seekable() const { return is_seekable_; }
+  bool is_terminal() const;
   void flush();
-  /// Flushes, and puts a regular file in its place. To be called once, at the end.
+  /// Flushes and closes, and puts a regular file in its place. To be called once, at the end.
   void finish();
 
  private:
-  void open_temporary(const std::string& path);
+  void open(const std::string& path);
   [[noreturn]] void fail(const char* doing) const;
 
-  std::string name_;    ///< for errors
-  std::string target_;  ///< where the temporary file goes; empty: written in place
-  std::string temporary_;
-  int fd_ = -1;
+  std::string name_ = "standard output";  ///< for errors
+  std::optional<TemporaryFile> temporary_;
+  int fd_;
   std::uint64_t start_ = 0;  ///< offset of the first byte in the file
   bool is_seekable_ = false;
   std::string buffer_;

@@ -4,7 +4,8 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cstdio>
+
+#include "cli/messages.h"
 
 namespace nybble::cli {
 
@@ -18,7 +19,7 @@ Progress::Progress(std::string what, std::uint64_t total)
 Progress::~Progress() { clear(); }
 
 void Progress::clear() {
-  if (drawn_) fmt::print(stderr, "\r\x1b[K");
+  if (drawn_) write_stderr("\r\x1b[K");
   drawn_ = false;
 }
 
@@ -36,8 +37,8 @@ void Progress::update(std::uint64_t done, std::uint64_t count) {
     bar = fmt::format("[{}{}] {:3}% ", std::string(filled, '#'), std::string(kWidth - filled, '.'),
                       std::min<std::uint64_t>(100, done * 100 / total_));
   }
-  fmt::print(stderr, "\r\x1b[K{}{} {}, {:.0f}/s", bar, count, what_, static_cast<double>(count) / seconds);
-  std::fflush(stderr);
+  write_stderr(
+      fmt::format("\r\x1b[K{}{} {}, {:.0f}/s", bar, count, what_, static_cast<double>(count) / seconds));
 }
 
 }  // namespace nybble::cli

@@ -5,7 +5,9 @@
 #include <memory>
 #include <numeric>
 
+#include "cli/bracketed_argument.h"
 #include "cli/commands.h"
+#include "cli/messages.h"
 #include "cli/model_options.h"
 #include "cli/output_file.h"
 
@@ -25,11 +27,12 @@ double cosine(std::span<const float> a, std::span<const float> b) {
 }
 
 void similarity(SimilarityOptions& options) {
+  for (std::string& text : options.texts) text = as_given(std::move(text));
   const Model model = options.model.load_model();
   const std::size_t hidden = model.info().hidden;
   const std::vector<std::string_view> texts(options.texts.begin(), options.texts.end());
   std::vector<float> rows(texts.size() * hidden);
-  model.encode(texts, rows);
+  const EncodeReport done = model.encode(texts, rows);
   OutputFile output("-");
   const std::span<const float> all(rows);
   for (std::size_t i = 1; i < texts.size(); ++i) {
@@ -37,6 +40,8 @@ void similarity(SimilarityOptions& options) {
         fmt::format("{:.4f}\t{}\n", cosine(all.first(hidden), all.subspan(i * hidden, hidden)), texts[i]));
   }
   output.finish();
+  say_cut(done.cut, model.info().max_tokens);
+  say_invalid({done.invalid_parts, done.first_invalid + 1}, "arguments", "text");
 }
 
 }  // namespace

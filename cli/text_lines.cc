@@ -9,16 +9,12 @@
 #include <cerrno>
 #include <cstring>
 
-#include "nybble/error.h"
+#include "cli/io_error.h"
 
 namespace nybble::cli {
 namespace {
 
 constexpr std::size_t kBufferBytes = std::size_t{1} << 16;
-
-[[noreturn]] void fail(const std::string& name, const char* doing) {
-  throw Error(ErrorCode::io, name + ": " + doing + ": " + std::strerror(errno));
-}
 
 }  // namespace
 
@@ -26,7 +22,7 @@ TextLines::TextLines(const std::string& path)
     : name_(path == "-" ? "standard input" : path),
       fd_(path == "-" ? STDIN_FILENO : ::open(path.c_str(), O_RDONLY | O_CLOEXEC)),
       buffer_(std::make_unique<char[]>(kBufferBytes)) {
-  if (fd_ < 0) fail(name_, "cannot open");
+  if (fd_ < 0) throw_errno(name_, "cannot open");
   struct stat status {};
   if (::fstat(fd_, &status) == 0 && S_ISREG(status.st_mode))
     bytes_total_ = static_cast<std::uint64_t>(status.st_size);
@@ -37,14 +33,17 @@ TextLines::~TextLines() {
 }
 
 bool TextLines::fill() {
+  // A terminal would read on after its end.
+  if (is_at_end_) return false;
   ssize_t count;
   do count = ::read(fd_, buffer_.get(), kBufferBytes);
   while (count < 0 && errno == EINTR);
-  if (count < 0) fail(name_, "cannot read");
+  if (count < 0) throw_errno(name_, "cannot read");
   begin_ = 0;
   end_ = static_cast<std::size_t>(count);
   bytes_read_ += end_;
-  return count > 0;
+  is_at_end_ = count == 0;
+  return !is_at_end_;
 }
 
 bool TextLines::next(std::string& line) {
@@ -80,7 +79,8 @@ std::string JsonField::of(const std::string& line, const TextLines& source) {
   };
   simdjson::dom::element element;
   if (const auto error = parser_->parser.parse(line).get(element)) {
-    fail_line("a JSON object", line.empty() ? "an empty line" : simdjson::error_message(error));
+    const std::string what = simdjson::error_message(error);
+    fail_line("a JSON object", line.empty() ? "an empty line" : "what is no JSON (" + what + ")");
   }
   simdjson::dom::object object;
   if (element.get(object)) fail_line("a JSON object", "another JSON value");

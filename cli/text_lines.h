@@ -33,6 +33,7 @@ class TextLines {
   int fd_;
   std::unique_ptr<char[]> buffer_;
   std::size_t begin_ = 0, end_ = 0;
+  bool is_at_end_ = false;
   std::uint64_t line_ = 0, bytes_read_ = 0, bytes_total_ = 0;
 };
 

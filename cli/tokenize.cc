@@ -5,8 +5,10 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/commands.h"
+#include "cli/messages.h"
 #include "cli/model_options.h"
 #include "cli/output_file.h"
+#include "cli/progress.h"
 #include "cli/text_lines.h"
 
 namespace nybble::cli {
@@ -42,20 +44,24 @@ void tokenize(const TokenizeOptions& options) {
   TextLines lines(options.input);
   OutputFile output("-");
   const Tokenizer tokenizer = Tokenizer::load(options.model.model);
-  std::string text;
-  std::size_t invalid_parts = 0;
-  std::uint64_t first_invalid_line = 0;
-  while (lines.next(text)) {
+  Progress progress("texts", lines.bytes_total());
+  const bool shares_terminal = output.is_terminal();
+  InvalidText invalid;
+  std::uint64_t cut = 0;
+  for (std::string text; lines.next(text);) {
     const Tokens tokens = tokenizer.tokenize(text, options.max_tokens);
-    if (tokens.invalid_parts > 0 && invalid_parts == 0) first_invalid_line = lines.line_number();
-    invalid_parts += tokens.invalid_parts;
+    invalid.count(tokens.invalid_parts, lines.line_number());
+    // Only a text of exactly so many tokens can have had more.
+    if (tokens.ids.size() == options.max_tokens && tokenizer.tokenize(text).ids.size() > options.max_tokens)
+      ++cut;
+    if (shares_terminal) progress.clear();
     output.write(json_line(tokens));
+    progress.update(lines.bytes_read(), lines.line_number());
   }
+  progress.clear();
   output.finish();
-  if (invalid_parts > 0) {
-    fmt::print(stderr, "nybble: {}: {} invalid UTF-8 part{} read as U+FFFD, the first in line {}\n",
-               lines.name(), invalid_parts, invalid_parts == 1 ? "" : "s", first_invalid_line);
-  }
+  say_cut(cut, options.max_tokens);
+  say_invalid(invalid, lines.name(), "line");
 }
 
 }  // namespace
@@ -68,7 +74,7 @@ void add_tokenize(CLI::App& app) {
   command
       ->add_option("--max-tokens", options->max_tokens,
                    "cut texts to this many tokens; else they are not cut")
-      ->check(CLI::PositiveNumber);
+      ->check(CLI::Range(1, 1 << 24));
   command->add_option("file", options->input, "texts, one a line; - is standard input")
       ->capture_default_str();
   command->footer("Example: echo 'hello world' | nybble tokenize");

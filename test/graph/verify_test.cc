@@ -154,7 +154,7 @@ TEST_CASE("Weights are f32 of fixed extents and name tensors, and nothing else d
 TEST_CASE("Numbers among the attributes are finite") {
   Sample sample;
   sample.graph.nodes[1].attributes["a"] =
-      GENERATE(kInfinity, -kInfinity, std::numeric_limits<double>::quiet_NaN());
+      GENERATE(as<double>(), kInfinity, -kInfinity, std::numeric_limits<double>::quiet_NaN());
   REQUIRE(sample.error() == "graph: attribute 'a' of add must be finite");
 }
 

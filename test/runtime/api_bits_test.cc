@@ -1,4 +1,7 @@
 // INT8: the bits of a row depend on its text and the model alone.
+#ifdef __clang__
+using _Bool = bool;  // glibc's header below takes it for granted in C++, where clang has none
+#endif
 #include <sys/platform/x86.h>
 #include <xmmintrin.h>
 
