@@ -48,6 +48,14 @@ bool is_folder(const path& candidate) {
   return std::filesystem::is_directory(candidate, ignored);
 }
 
+/// In place of a folder: "nothing", "a file", or why it cannot be known.
+std::string what_is_there(const path& candidate) {
+  std::error_code error;
+  const auto type = std::filesystem::status(candidate, error).type();
+  if (type == std::filesystem::file_type::not_found) return "nothing";
+  return error ? error.message() : "a file";
+}
+
 struct HubName {
   std::string repository;  ///< "org/name" or "name"
   std::string revision;    ///< "main" if none is given
@@ -114,7 +122,8 @@ path resolve_hub_name(const HubName& name) {
 path resolve_option(std::string_view option) {
   if (is_folder(path(option))) return path(option);
   if (is_present(path(option))) {
-    throw Error(ErrorCode::io, fmt::format("model {}: expected a folder, found a file", option));
+    throw Error(ErrorCode::io,
+                fmt::format("model {}: expected a folder, found {}", option, what_is_there(path(option))));
   }
   const auto name = parse_hub_name(option);
   if (name) return resolve_hub_name(*name);
@@ -155,8 +164,8 @@ path required_file(const path& folder, std::string_view name) {
 
 void check_folder(const path& dir) {
   if (is_folder(dir)) return;
-  const std::string_view found = is_present(dir) ? "a file" : "nothing";
-  throw Error(ErrorCode::io, fmt::format("{}: expected a model folder, found {}", dir.string(), found));
+  throw Error(ErrorCode::io,
+              fmt::format("{}: expected a model folder, found {}", dir.string(), what_is_there(dir)));
 }
 
 }  // namespace

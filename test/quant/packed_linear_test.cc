@@ -34,7 +34,8 @@ Linear random_linear(int n, int k, std::mt19937& random) {
 const KernelSet& scalar() { return find_set("scalar"); }
 
 PackedLinear pack(const KernelSet& kernels, const Linear& linear) {
-  const std::vector<SourceRows> weights = {{"f: tensor \"first\"", 3}, {"f: tensor \"rest\"", std::max(0, linear.n - 3)}};
+  const std::vector<SourceRows> weights = {{"f: tensor \"first\"", 3},
+                                           {"f: tensor \"rest\"", std::max(0, linear.n - 3)}};
   const std::vector<SourceRows> biases = {{"f: tensor \"bias\"", linear.n}};
   return PackedLinear(kernels, linear.w, linear.n, linear.k, linear.bias, weights, biases);
 }

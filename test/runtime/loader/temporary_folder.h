@@ -1,13 +1,17 @@
 // A folder that lives as long as a test, and the files in it.
 #pragma once
 
+#include <linux/capability.h>
 #include <stdlib.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -44,21 +48,30 @@ class TemporaryFolder {
   std::filesystem::path path_;
 };
 
-/// Runs a check as a user without rights where the test runs as root, for whom no file is unreadable.
+/// Runs a check without root's right to read every file, where the test runs as root. The user stays the
+/// same: another might not even reach the folder.
 class WithoutRights {
  public:
-  WithoutRights() : was_root_(::geteuid() == 0) {
-    if (was_root_ && ::seteuid(65534) != 0)
-      throw std::system_error(errno, std::generic_category(), "seteuid");
+  WithoutRights() {
+    call(SYS_capget, saved_);
+    Capabilities reduced;
+    std::copy(std::begin(saved_), std::end(saved_), reduced);
+    reduced[0].effective &= ~(1u << CAP_DAC_OVERRIDE | 1u << CAP_DAC_READ_SEARCH);
+    call(SYS_capset, reduced);
   }
   WithoutRights(const WithoutRights&) = delete;
   WithoutRights& operator=(const WithoutRights&) = delete;
-  ~WithoutRights() {
-    if (was_root_ && ::seteuid(0) != 0) std::abort();
-  }
+  ~WithoutRights() { call(SYS_capset, saved_); }
 
  private:
-  bool was_root_;
+  using Capabilities = __user_cap_data_struct[_LINUX_CAPABILITY_U32S_3];
+
+  static void call(long number, Capabilities& capabilities) {
+    __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+    if (::syscall(number, &header, capabilities) != 0) std::abort();
+  }
+
+  Capabilities saved_;
 };
 
 struct Failure {
