@@ -55,10 +55,10 @@ struct LayerNormArgs {
 /// K and V anew (3 % of the work at 128 tokens when it computes all rows), so give it as many rows as there
 /// are.
 struct AttentionArgs {
-  const float* q;  ///< [length][ldqkv], head_dim values a row
-  const float* k;  ///< likewise
-  const float* v;  ///< likewise
-  std::ptrdiff_t ldqkv;
+  const float* q;  ///< [length][ldq], head_dim values a row
+  const float* k;  ///< [length][ldk]
+  const float* v;  ///< [length][ldv]
+  std::ptrdiff_t ldq, ldk, ldv;
   int length;              ///< tokens of the sequence, ≥ 1
   int head_dim;            ///< ≥ 1
   int row_begin, row_end;  ///< the query rows to compute

@@ -220,12 +220,14 @@ class Binder {
     kernels::AttentionArgs args{};
     args.head_dim = static_cast<int>(graph::integer(node_, "head_dim"));
     args.scale = static_cast<float>(graph::number(node_, "scale"));
-    args.ldqkv = stride(in(0));
-    args.ldo = stride(out());
     const bool merged = node_.inputs.size() == 1;
     const std::ptrdiff_t hidden = width();
-    step_.run = [run = binding_.kernels.attention_f32, args, heads, q = in(0), k = merged ? in(0) : in(1),
-                 v = merged ? in(0) : in(2), k_offset = merged ? hidden : 0,
+    const Location q = in(0), k = merged ? q : in(1), v = merged ? q : in(2);
+    args.ldq = stride(q);
+    args.ldk = stride(k);
+    args.ldv = stride(v);
+    args.ldo = stride(out());
+    step_.run = [run = binding_.kernels.attention_f32, args, heads, q, k, v, k_offset = merged ? hidden : 0,
                  v_offset = merged ? 2 * hidden : 0, out = out()](const Task& task) {
       const int sequence = task.begin / heads;
       const std::ptrdiff_t column = static_cast<std::ptrdiff_t>(task.begin % heads) * args.head_dim;

@@ -34,7 +34,7 @@ inline void transpose_keys(const AttentionArgs& args, float* to) {
     for (int d = 0; d < args.head_dim; d += 16) {
       V rows[16];
       for (int i = 0; i < 16; ++i) {
-        const float* row = args.k + (key + i) * args.ldqkv;
+        const float* row = args.k + (key + i) * args.ldk;
         rows[i] = key + i < args.length ? load_at<V>(row, d, args.head_dim) : V::set(0.0F);
       }
       V::transpose(rows);
@@ -47,7 +47,7 @@ template <class V>
 inline void copy_values(const AttentionArgs& args, const AttentionScratch& scratch) {
   for (int key = 0; key < args.length; ++key) {
     for (int d = 0; d < args.head_dim; d += 16) {
-      const V value = load_at<V>(args.v + key * args.ldqkv, d, args.head_dim);
+      const V value = load_at<V>(args.v + key * args.ldv, d, args.head_dim);
       value.store(scratch.v + key * scratch.value_stride + d);
     }
   }
@@ -83,7 +83,7 @@ inline void score_tile(const float* q, std::ptrdiff_t ldq, const float* k, int h
 template <class V, int Rows, int Blocks>
 inline int score_keys(const AttentionArgs& args, const AttentionScratch& scratch, int row, int key) {
   for (; key + Blocks * 16 <= scratch.keys; key += Blocks * 16) {
-    score_tile<V, Rows, Blocks>(args.q + row * args.ldqkv, args.ldqkv,
+    score_tile<V, Rows, Blocks>(args.q + row * args.ldq, args.ldq,
                                 scratch.k + static_cast<std::ptrdiff_t>(key) * args.head_dim, args.head_dim,
                                 args.scale, scratch.scores + key, scratch.keys);
   }

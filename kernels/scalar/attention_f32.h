@@ -10,9 +10,9 @@ namespace nybble::kernels::scalar {
 
 /// scores[key] = scale · (q · k[key]): one FMA chain a key.
 inline void score_row(const AttentionArgs& args, int row, float* scores) {
-  const float* q = args.q + row * args.ldqkv;
+  const float* q = args.q + row * args.ldq;
   for (int key = 0; key < args.length; ++key) {
-    const float* k = args.k + key * args.ldqkv;
+    const float* k = args.k + key * args.ldk;
     float sum = 0;
     for (int d = 0; d < args.head_dim; ++d) sum = __builtin_fmaf(q[d], k[d], sum);
     scores[key] = sum * args.scale;
@@ -39,7 +39,7 @@ inline void attention_f32(const AttentionArgs& args) noexcept {
     for (int d = 0; d < args.head_dim; ++d) {
       float value = 0;
       for (int key = 0; key < args.length; ++key) {
-        value = __builtin_fmaf(scores[key], args.v[key * args.ldqkv + d], value);
+        value = __builtin_fmaf(scores[key], args.v[key * args.ldv + d], value);
       }
       args.out[row * args.ldo + d] = canonical(value / sum);
     }

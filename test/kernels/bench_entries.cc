@@ -67,6 +67,8 @@ void bench_attention(const KernelSet& set, int length, int head_dim) {
                            qkv.data() + 12 * head_dim,
                            qkv.data() + 24 * head_dim,
                            ld,
+                           ld,
+                           ld,
                            length,
                            head_dim,
                            0,

@@ -7,26 +7,38 @@ namespace nybble::kernels::test {
 namespace {
 
 /// Q, K and V side by side in a row, as the merged projection leaves them.
-void attention_case(Context& context, int length, int head_dim, bool specials) {
-  const std::ptrdiff_t ld = 3 * head_dim + context.random.integer(0, 5),
-                       ldo = head_dim + context.random.integer(0, 5);
-  Guarded<float> qkv((length - 1) * ld + 3 * head_dim);
-  for (int i = 0; i < length; ++i) {
-    if (specials)
-      fill_any(context.random, &qkv[i * ld], 3 * head_dim, context.random.integer(0, 9) == 0);
-    else
-      fill_row(context.random, RowKind::normal, &qkv[i * ld], 3 * head_dim);
+/// One of Q, K, V: [length][ld].
+struct Operand {
+  Operand(Context& context, int length, int head_dim, bool specials)
+      : ld(head_dim + context.random.integer(0, 40)), values((length - 1) * ld + head_dim) {
+    for (int i = 0; i < length; ++i) {
+      if (specials)
+        fill_any(context.random, &values[i * ld], head_dim, context.random.integer(0, 9) == 0);
+      else
+        fill_row(context.random, RowKind::normal, &values[i * ld], head_dim);
+    }
+    values.make_read_only();
   }
-  qkv.make_read_only();
+
+  std::ptrdiff_t ld;
+  Guarded<float> values;
+};
+
+void attention_case(Context& context, int length, int head_dim, bool specials) {
+  const std::ptrdiff_t ldo = head_dim + context.random.integer(0, 5);
+  Operand q(context, length, head_dim, specials), k(context, length, head_dim, specials),
+      v(context, length, head_dim, specials);
   Guarded<float> expected((length - 1) * ldo + head_dim), actual(expected.size());
   const std::size_t scratch_floats = attention_scratch_floats(length, head_dim);
   Guarded<float> scratch(scratch_floats), reference_scratch(scratch_floats);
   const int begin = context.random.integer(0, 2) == 0 ? context.random.integer(0, length - 1) : 0;
   const int end = context.random.integer(0, 2) == 0 ? context.random.integer(begin + 1, length) : length;
-  AttentionArgs args{qkv.data(),
-                     qkv.data() + head_dim,
-                     qkv.data() + 2 * head_dim,
-                     ld,
+  AttentionArgs args{q.values.data(),
+                     k.values.data(),
+                     v.values.data(),
+                     q.ld,
+                     k.ld,
+                     v.ld,
                      length,
                      head_dim,
                      begin,

@@ -119,8 +119,8 @@ TEST_CASE("attention is softmax(scale QK') V to 1e-5") {
   const std::vector<float> qkv = normals(random, length * ld);
   std::vector<float> out(length * head_dim), scratch(attention_scratch_floats(length, head_dim));
   const float* q = qkv.data();
-  find_set("scalar").attention_f32({q, q + head_dim, q + 2 * head_dim, ld, length, head_dim, 0, length, 0.25F,
-                                    out.data(), head_dim, scratch.data()});
+  find_set("scalar").attention_f32({q, q + head_dim, q + 2 * head_dim, ld, ld, ld, length, head_dim, 0,
+                                    length, 0.25F, out.data(), head_dim, scratch.data()});
   for (int row = 0; row < length; ++row) {
     std::vector<double> p(length);
     double sum = 0;
