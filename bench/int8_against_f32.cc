@@ -3,8 +3,9 @@
 //   int8_against_f32 [--model M] [--threads N] [--isa NAME] [--sequences N] [--length N] [--rounds N]
 //
 // Ids are random but fixed. Both results are compared before anything is timed. Prints the machine, the best
-// and median milliseconds of a call, GMAC/s of the linear layers, and the ratio; times of one run may be
-// compared, those of two may not: cores are shared and change speed.
+// and median milliseconds of a call, GMAC/s of the linear layers and their share of what a loop of nothing
+// but the multiply instruction reached between the same rounds (times the threads), and the ratio. Times of
+// one run may be compared, those of two may not: cores are shared and change speed.
 #include <fmt/format.h>
 #include <nybble/nybble.h>
 
@@ -16,6 +17,8 @@
 #include <cmath>
 #include <random>
 #include <vector>
+
+#include "bench/peak.h"
 
 namespace {
 
@@ -96,9 +99,23 @@ double worst_cosine(const Contender& a, const Contender& b) {
   return worst;
 }
 
-void print_row(const char* name, const Contender& it, double tokens) {
-  fmt::print("{:<5} {:>9.2f} {:>9.2f} {:>10.0f} {:>9.1f} {:>9.3f}\n", name, it.best(), it.median(),
-             tokens / it.best() * 1e3, it.macs() * tokens / it.best() / 1e6, it.info().load_seconds);
+/// The best that a peak loop reached in any round.
+class Peak {
+ public:
+  explicit Peak(nybble::bench::PeakLoop loop) : loop_(loop) {}
+  void run() { seconds_ = std::min(seconds_, nybble::bench::seconds_of(loop_)); }
+  double per_second() const { return loop_.operations / seconds_; }
+
+ private:
+  nybble::bench::PeakLoop loop_;
+  double seconds_ = 1e9;
+};
+
+void print_row(const char* name, const Contender& it, double tokens, const Peak& peak) {
+  const double macs_per_second = it.macs() * tokens / it.best() * 1e3;
+  const double share = macs_per_second / (peak.per_second() * it.info().threads);
+  fmt::print("{:<5} {:>9.2f} {:>9.2f} {:>10.0f} {:>9.1f} {:>8.1f} % {:>9.3f}\n", name, it.best(), it.median(),
+             tokens / it.best() * 1e3, macs_per_second / 1e9, 100 * share, it.info().load_seconds);
 }
 
 int compare(const Options& options) {
@@ -115,18 +132,22 @@ int compare(const Options& options) {
   }
   int8.forget_times();
   f32.forget_times();
+  Peak integers(nybble::bench::integer_peak(int8.info().isa)),
+      floats(nybble::bench::float_peak(int8.info().isa));
   for (int i = 0; i < options.rounds; ++i) {
+    integers.run();
     int8.run(input);
+    floats.run();
     f32.run(input);
   }
   fmt::print("{}, {}, {} threads, {} sequences of {} tokens, {} rounds, worst cosine {:.5f}\n",
              nybble::machine().cpu, int8.info().isa, int8.info().threads, options.sequences, options.length,
              options.rounds, cosine);
-  fmt::print("{:<5} {:>9} {:>9} {:>10} {:>9} {:>9}\n", "", "best ms", "median ms", "tokens/s", "GMAC/s",
-             "load s");
+  fmt::print("{:<5} {:>9} {:>9} {:>10} {:>9} {:>10} {:>9}\n", "", "best ms", "median ms", "tokens/s",
+             "GMAC/s", "of peak", "load s");
   const double tokens = static_cast<double>(options.sequences) * options.length;
-  print_row("f32", f32, tokens);
-  print_row("int8", int8, tokens);
+  print_row("f32", f32, tokens, floats);
+  print_row("int8", int8, tokens, integers);
   fmt::print("int8 is {:.2f} times as fast (best of rounds; median {:.2f})\n", f32.best() / int8.best(),
              f32.median() / int8.median());
   return 0;
