@@ -18,6 +18,8 @@ constexpr int kIterations = 20000;
   }
 
 void vpdpbusd_zmm() { NYBBLE_TWELVE("vpdpbusd", "zmm") }
+void vpdpbusd_ymm() { NYBBLE_TWELVE("%{vex%} vpdpbusd", "ymm") }
+void vpmaddwd_zmm() { NYBBLE_TWELVE("vpmaddwd", "zmm") }
 void vpmaddwd_ymm() { NYBBLE_TWELVE("vpmaddwd", "ymm") }
 void fma_zmm() { NYBBLE_TWELVE("vfmadd231ps", "zmm") }
 void fma_ymm() { NYBBLE_TWELVE("vfmadd231ps", "ymm") }
@@ -36,13 +38,15 @@ constexpr PeakLoop kScalarPeak = {dependent_multiplications, 4.0 * kIterations};
 
 PeakLoop integer_peak(std::string_view isa) {
   if (isa == "avx512vnni") return {vpdpbusd_zmm, 64.0 * 12 * kIterations};
+  if (isa == "avx512") return {vpmaddwd_zmm, 32.0 * 12 * kIterations};
+  if (isa == "avxvnni") return {vpdpbusd_ymm, 32.0 * 12 * kIterations};
   if (isa == "avx2") return {vpmaddwd_ymm, 16.0 * 12 * kIterations};
   return kScalarPeak;
 }
 
 PeakLoop float_peak(std::string_view isa) {
-  if (isa == "avx512vnni") return {fma_zmm, 16.0 * 12 * kIterations};
-  if (isa == "avx2") return {fma_ymm, 8.0 * 12 * kIterations};
+  if (isa == "avx512vnni" || isa == "avx512") return {fma_zmm, 16.0 * 12 * kIterations};
+  if (isa == "avx2" || isa == "avxvnni") return {fma_ymm, 8.0 * 12 * kIterations};
   return kScalarPeak;
 }
 

@@ -19,9 +19,23 @@ struct RowScale {
   std::int32_t zero;
 };
 
-/// A step on a finished tile of a product while it is hot in L1: `tile` is [rows][cols] with stride `ld`,
-/// changed in place. Also usable on any matrix.
-using TileEpilogue = void (*)(float* tile, std::ptrdiff_t ld, int rows, int cols);
+/// A finished tile of a product: `data` is [rows][cols] with stride `ld`, and stands at (row, column) of C.
+struct Tile {
+  float* data;
+  std::ptrdiff_t ld;
+  int rows, cols;
+  int row = 0, column = 0;
+};
+
+/// What some epilogues need beside the tile; the others ignore it.
+struct EpilogueArgs {
+  const float* residual = nullptr;  ///< [m][ld_residual], laid out as C is: what add_residual adds
+  std::ptrdiff_t ld_residual = 0;
+};
+
+/// A step on a finished tile of a product while it is hot in L1, in place. Also usable on any matrix. `args`
+/// may be null where the step's contract names none of its fields.
+using TileEpilogue = void (*)(const Tile& tile, const EpilogueArgs* args);
 
 /// Arguments of a product C[m][n] = dequantize(A · Wᵀ) + bias.
 struct GemmArgs {
@@ -35,6 +49,7 @@ struct GemmArgs {
   float* c;  ///< [m][ldc]; columns n..padded_columns(n)-1 are written too: +0, NaN in rows whose scale is NaN
   std::ptrdiff_t ldc;     ///< ≥ padded_columns(n)
   TileEpilogue epilogue;  ///< applied to each finished tile; null: none
+  const EpilogueArgs* epilogue_args = nullptr;
 };
 
 /// Arguments of a row-wise LayerNorm: y = (x + residual - mean) / sqrt(variance + epsilon) · gamma + beta.
@@ -76,9 +91,9 @@ constexpr std::size_t attention_scratch_floats(int length, int head_dim) {
          keys * 16;
 }
 
-/// The functions of one instruction set.
+/// The functions of one instruction set. After the name come pointers to functions and nothing else.
 struct KernelSet {
-  const char* name;  ///< "scalar", "avx2", "avx512vnni"
+  const char* name;  ///< "scalar", "avx2", "avxvnni", "avx512", "avx512vnni"
 
   // ---- products on packed weights ----
   /// C = A (u8) × W (s8): exact int32 sums over each K block, then the float order of docs/numerics.md.

@@ -10,6 +10,8 @@ namespace nybble::kernels {
 
 // One constant an isa/*.cc: its only exported symbol.
 extern const KernelSet kAvx512VnniSet;
+extern const KernelSet kAvx512Set;
+extern const KernelSet kAvxVnniSet;
 extern const KernelSet kAvx2Set;
 extern const KernelSet kScalarSet;
 
@@ -20,6 +22,8 @@ std::vector<RegisteredSet> make_registered_sets() {
   const CpuFeatures cpu = cpu_features();
   return {
       {&kAvx512VnniSet, cpu.avx512_vnni, "AVX-512 F, BW, DQ, VL and VNNI"},
+      {&kAvx512Set, cpu.avx512, "AVX-512 F, BW, DQ and VL"},
+      {&kAvxVnniSet, cpu.avx2_fma && cpu.avx_vnni, "AVX-VNNI, AVX2, FMA, F16C and BMI2"},
       {&kAvx2Set, cpu.avx2_fma, "AVX2, FMA, F16C and BMI2"},
       {&kScalarSet, true, "x86-64"},
   };

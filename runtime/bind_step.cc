@@ -164,7 +164,7 @@ class Binder {
     step_.run = [&matmul, x = in(0), out = out(), n = width(), epilogue = epilogue()](const Task& task) {
       const int rows = task.end - task.begin;
       matmul.run(task.rows<float>(x), rows, task.rows<float>(out));
-      if (epilogue) epilogue(task.rows<float>(out), stride(out), rows, n);
+      if (epilogue) epilogue({task.rows<float>(out), stride(out), rows, n}, nullptr);
     };
   }
 
@@ -185,7 +185,7 @@ class Binder {
     named(kind.c_str());
     step_.run = [run = activation_kernel(kind), x = in(0), out = out(), n = width()](const Task& task) {
       copy_rows(task, x, out, n);
-      run(task.rows<float>(out), stride(out), task.end - task.begin, n);
+      run({task.rows<float>(out), stride(out), task.end - task.begin, n}, nullptr);
     };
   }
 

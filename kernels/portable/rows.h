@@ -23,11 +23,13 @@ inline void store_at(V value, float* row, int i, int n) {
 
 /// A TileEpilogue that applies `function` to each element.
 template <class V, V (*function)(V)>
-void each(float* tile, std::ptrdiff_t ld, int rows, int cols) {
-  for (int r = 0; r < rows; ++r, tile += ld) {
+void each(const Tile& tile, const EpilogueArgs*) {
+  const int cols = tile.cols;
+  for (int r = 0; r < tile.rows; ++r) {
+    float* row = tile.data + r * tile.ld;
     int i = 0;
-    for (; i + 16 <= cols; i += 16) function(V::load(tile + i)).store(tile + i);
-    if (i < cols) function(V::load_first(tile + i, cols - i)).store_first(tile + i, cols - i);
+    for (; i + 16 <= cols; i += 16) function(V::load(row + i)).store(row + i);
+    if (i < cols) function(V::load_first(row + i, cols - i)).store_first(row + i, cols - i);
   }
 }
 

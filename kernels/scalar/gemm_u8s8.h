@@ -65,7 +65,9 @@ inline void gemm_u8s8(const GemmArgs& args) noexcept {
       for (int column = 0; column < panel.width; column += kColumnBlock) {
         product_block(args, panel, row, column, c + column);
       }
-      if (args.epilogue != nullptr) args.epilogue(c, args.ldc, 1, panel.width);
+      if (args.epilogue != nullptr) {
+        args.epilogue({c, args.ldc, 1, panel.width, row, p * kPanelColumns}, args.epilogue_args);
+      }
     }
   }
 }

@@ -10,9 +10,10 @@ namespace nybble::kernels::scalar {
 
 /// A TileEpilogue that applies `function` to each element.
 template <F32x1 (*function)(F32x1)>
-void each(float* tile, std::ptrdiff_t ld, int rows, int cols) {
-  for (int r = 0; r < rows; ++r) {
-    for (int c = 0; c < cols; ++c) tile[r * ld + c] = function({tile[r * ld + c]}).value;
+void each(const Tile& tile, const EpilogueArgs*) {
+  for (int r = 0; r < tile.rows; ++r) {
+    float* row = tile.data + r * tile.ld;
+    for (int c = 0; c < tile.cols; ++c) row[c] = function({row[c]}).value;
   }
 }
 

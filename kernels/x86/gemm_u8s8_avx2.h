@@ -140,7 +140,7 @@ inline void product(const GemmArgs& args, const PanelS8 panel, const RowBlock ro
       }
     }
   }
-  if (args.epilogue != nullptr) args.epilogue(rows.c, args.ldc, Rows, panel.width);
+  finish(args, rows, panel.width);
 }
 
 inline void gemm_u8s8(const GemmArgs& args) noexcept {

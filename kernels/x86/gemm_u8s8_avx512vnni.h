@@ -119,7 +119,7 @@ inline void product(const GemmArgs& args, const PanelS8 panel, const RowBlock ro
              (length + 3) / 4, sum);
     finish_block(sum, panel, rows, args.ldc, block, blocks);
   }
-  if (args.epilogue != nullptr) args.epilogue(rows.c, args.ldc, Rows, Blocks * 16);
+  finish(args, rows, Blocks * 16);
 }
 
 template <int Blocks>

@@ -31,14 +31,25 @@ struct RowBlock {
   const RowScale* rows;
   float* c;
   int count;
+  int row, column;  ///< of C, where `c` points
 };
 
 /// Block i of `blocks` nearly equal ones: 16 rows in tiles of up to 6 are 6 + 5 + 5, not 6 + 6 + 4.
 inline RowBlock row_block(const GemmArgs& args, int panel, int i, int blocks) {
   const std::ptrdiff_t first = static_cast<std::ptrdiff_t>(args.m) * i / blocks;
   const std::ptrdiff_t end = static_cast<std::ptrdiff_t>(args.m) * (i + 1) / blocks;
-  return {args.a + first * args.lda, args.rows + first * row_block_count(args.k),
-          args.c + first * args.ldc + panel * kPanelColumns, static_cast<int>(end - first)};
+  return {args.a + first * args.lda,
+          args.rows + first * row_block_count(args.k),
+          args.c + first * args.ldc + panel * kPanelColumns,
+          static_cast<int>(end - first),
+          static_cast<int>(first),
+          panel * kPanelColumns};
+}
+
+/// Hands a finished row block to the epilogue, if there is one.
+inline void finish(const GemmArgs& args, const RowBlock& rows, int width) {
+  if (args.epilogue == nullptr) return;
+  args.epilogue({rows.c, args.ldc, rows.count, width, rows.row, rows.column}, args.epilogue_args);
 }
 
 inline std::int32_t load_quad(const std::uint8_t* a) {

@@ -53,7 +53,7 @@ void bench_activation(const KernelSet& set, TileEpilogue activation) {
   const Timing copy = time_call(set, [&] { std::memcpy(tile.data(), x.data(), kRows * kCols * 4); });
   Timing t = time_call(set, [&] {
     std::memcpy(tile.data(), x.data(), kRows * kCols * 4);  // fresh values: repeated in place they run to 0
-    activation(tile.data(), kCols, kRows, kCols);
+    activation({tile.data(), kCols, kRows, kCols}, nullptr);
   });
   t.seconds -= copy.seconds, t.cycles -= copy.cycles;
   print_per_element("6 x 64 tile", t, kRows * kCols);

@@ -17,8 +17,8 @@ void activation_case(Context& context, Activation which, int rows, int cols) {
     for (int c = 0; c < cols; ++c) expected[r * ld + c] *= spread;
   }
   actual.copy_from(expected);
-  (context.reference.*which)(expected.data(), ld, rows, cols);
-  (context.set.*which)(actual.data(), ld, rows, cols);
+  (context.reference.*which)({expected.data(), ld, rows, cols}, nullptr);
+  (context.set.*which)({actual.data(), ld, rows, cols}, nullptr);
   context.expect_same(expected, actual,
                       "activation rows=" + std::to_string(rows) + " cols=" + std::to_string(cols));
 }
@@ -33,8 +33,8 @@ void all_floats_case(Context& context, Activation which) {
       std::memcpy(&expected[i], &low, 4);
     }
     actual.copy_from(expected);
-    (context.reference.*which)(expected.data(), kPiece, 1, kPiece);
-    (context.set.*which)(actual.data(), kPiece, 1, kPiece);
+    (context.reference.*which)({expected.data(), kPiece, 1, kPiece}, nullptr);
+    (context.set.*which)({actual.data(), kPiece, 1, kPiece}, nullptr);
     context.expect_same(expected, actual, "activation over all floats, up to bits " + std::to_string(bits));
   }
 }

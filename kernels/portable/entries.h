@@ -1,0 +1,30 @@
+// The float entries of a set, all from the vector type of its registers.
+#pragma once
+
+#include "kernels/portable/attention_f32.h"
+#include "kernels/portable/quantize.h"
+#include "kernels/portable/rows.h"
+
+namespace nybble::kernels {
+
+/// A set with every portable entry on V; its products are left to isa/NAME.cc.
+template <class V>
+constexpr KernelSet portable_entries(const char* name) {
+  KernelSet set{};
+  set.name = name;
+  set.quantize_rows_u8 = quantize_rows_u8<V>;
+  set.absmax = absmax<V>;
+  set.pack_s8 = pack_s8<V>;
+  set.gelu_erf = each<V, gelu_erf<V>>;
+  set.gelu_erf_q = each<V, gelu_erf_q<V>>;
+  set.gelu_tanh = each<V, gelu_tanh<V>>;
+  set.relu = each<V, relu<V>>;
+  set.layernorm = layernorm<V>;
+  set.attention_f32 = attention_f32<V>;
+  set.embed_sum = embed_sum<V>;
+  set.mean_pool = mean_pool<V>;
+  set.l2_normalize = l2_normalize<V>;
+  return set;
+}
+
+}  // namespace nybble::kernels
