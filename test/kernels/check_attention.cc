@@ -25,6 +25,7 @@ struct Operand {
 };
 
 void attention_case(Context& context, int length, int head_dim, bool specials) {
+  if (!context.takes()) return;
   const std::ptrdiff_t ldo = head_dim + context.random.integer(0, 5);
   Operand q(context, length, head_dim, specials), k(context, length, head_dim, specials),
       v(context, length, head_dim, specials);
