@@ -1,6 +1,6 @@
 // One KernelSet an instruction set: a function pointer for each entry, its contract above it.
 //
-// Every entry is `noexcept`, keeps no state, allocates nothing (gemm_u8s8 uses up to 13 KB of stack) and may
+// Every entry is `noexcept`, keeps no state, allocates nothing (products use up to 32 KB of stack) and may
 // be called from any thread. A NaN is written as 0x7FC00000 whatever NaN came in. Every set gives the bits of
 // the scalar set (docs/numerics.md); the caller has set MXCSR to 0x1F80 (kernels/float_environment.h).
 // Buffers may be unaligned unless an entry says otherwise; strides (ld*) are in elements.
@@ -39,10 +39,9 @@ using TileEpilogue = void (*)(const Tile& tile, const EpilogueArgs* args);
 
 /// Arguments of a product C[m][n] = dequantize(A · Wᵀ) + bias.
 struct GemmArgs {
-  const std::uint8_t*
-      a;  ///< [m][lda] codes; each row is readable up to padded_depth(k), bytes from k on hold 128
-  std::ptrdiff_t lda;
-  const RowScale* rows;        ///< [m][row_block_count(k)]
+  const std::uint8_t* a;       ///< [m][lda] codes as quantize_rows_u8 or _u4 wrote them, padding included
+  std::ptrdiff_t lda;          ///< in bytes
+  const RowScale* rows;        ///< [m][row_block_count(k, format)]
   const std::byte* b;          ///< the pack (packed_weights.h), 64-byte aligned
   int m, n, k;                 ///< m, n, k ≥ 1
   int panel_begin, panel_end;  ///< the panels of 64 columns to compute
@@ -50,6 +49,19 @@ struct GemmArgs {
   std::ptrdiff_t ldc;     ///< ≥ padded_columns(n)
   TileEpilogue epilogue;  ///< applied to each finished tile; null: none
   const EpilogueArgs* epilogue_args = nullptr;
+  PackFormat format = {};  ///< of the pack; its bits are those of the entry
+};
+
+/// Arguments of packing a layer's weights.
+struct PackArgs {
+  const float* w;  ///< [n][ldw], k values a row, finite
+  std::ptrdiff_t ldw;
+  int n, k;
+  const float* scale;       ///< [n] per channel, [n][group_count(k)] in groups; finite
+  const std::int8_t* zero;  ///< [n][group_count(k)], stored codes; null: middle_code, as without groups
+  const float* bias;        ///< [n] or null (zeros); finite
+  std::byte* pack;          ///< packed_bytes(n, k, format) bytes, 64-byte aligned
+  PackFormat format = {};
 };
 
 /// Arguments of a row-wise LayerNorm: y = (x + residual - mean) / sqrt(variance + epsilon) · gamma + beta.
@@ -95,9 +107,13 @@ constexpr std::size_t attention_scratch_floats(int length, int head_dim) {
 struct KernelSet {
   const char* name;  ///< "scalar", "avx2", "avxvnni", "avx512", "avx512vnni"
 
-  // ---- products on packed weights ----
-  /// C = A (u8) × W (s8): exact int32 sums over each K block, then the float order of docs/numerics.md.
-  void (*gemm_u8s8)(const GemmArgs& args) noexcept;
+  // ---- products on packed weights: exact int32 sums, then the float order of docs/numerics.md ----
+  void (*gemm_u8s8)(const GemmArgs& args) noexcept;  ///< 8-bit rows × 8-bit weights
+  void (*gemm_u8s7)(const GemmArgs& args) noexcept;
+  void (*gemm_u8s6)(const GemmArgs& args) noexcept;
+  void (*gemm_u8s5)(const GemmArgs& args) noexcept;  ///< per channel or in groups
+  void (*gemm_u8s4)(const GemmArgs& args) noexcept;  ///< per channel or in groups
+  void (*gemm_u4s4)(const GemmArgs& args) noexcept;  ///< 4-bit rows; per channel or in groups
 
   // ---- making integers ----
   /// Quantizes x [m][ldx], k values a row, to u8 by row and block of row_block_depth(k). Writes q [m][ldq]
@@ -105,13 +121,19 @@ struct KernelSet {
   /// infinity, or whose span overflows, gets scale = canonical NaN, codes 128.
   void (*quantize_rows_u8)(const float* x, std::ptrdiff_t ldx, int m, int k, std::uint8_t* q,
                            std::ptrdiff_t ldq, RowScale* rows) noexcept;
+  /// The same to 4 bits, codes 0..15, by blocks of `row_block` along K (PackFormat::row_block: 0, 32, 64,
+  /// 128). A row is padded_depth(k) / 2 bytes: byte (k / 8) · 4 + k mod 4 has code k in its low nibble where
+  /// k mod 8 < 4, else in its high one. Padding codes are 0; a block without a range has codes and zero 8.
+  void (*quantize_rows_u4)(const float* x, std::ptrdiff_t ldx, int m, int k, int row_block, std::uint8_t* q,
+                           std::ptrdiff_t ldq, RowScale* rows) noexcept;
   /// The largest |x[i]|, i < n; NaN (canonical) where any x is NaN or infinite.
   float (*absmax)(const float* x, std::ptrdiff_t n) noexcept;
-  /// Quantizes w [n][k] (row-major, stride ldw) with one scale a channel to 8 bits,
-  /// code = clamp(rint(w / scale), -128, 127), 0 where scale is 0, and writes panel `panel` of the pack with
-  /// its trailer. bias: [n] or null (zeros). All of w, scale and bias are finite.
-  void (*pack_s8)(const float* w, std::ptrdiff_t ldw, int n, int k, const float* scale, const float* bias,
-                  int panel, std::byte* pack) noexcept;
+  /// Writes panel `panel` of a pack with its trailer: code = clamp(rint(w / scale) + zero), `zero` itself
+  /// where scale is 0.
+  void (*pack)(const PackArgs& args, int panel) noexcept;
+  /// The weights of a pack as floats, w [n][ldw] = scale · (code - zero): the columns of panel `panel`.
+  void (*unpack)(const std::byte* pack, int n, int k, const PackFormat& format, int panel, float* w,
+                 std::ptrdiff_t ldw) noexcept;
 
   // ---- activations, in place; each is a TileEpilogue ----
   TileEpilogue gelu_erf;    ///< 0.5·x·(1 + erf(x/√2)), to 1 ulp of x

@@ -95,6 +95,10 @@ struct F32x16Avx2 {
     return _mm_cvtss_f32(_mm_min_ss(two, _mm_movehdup_ps(two)));
   }
 
+  static V from_s8(__m128i bytes) {
+    const __m128i high = _mm_unpackhi_epi64(bytes, bytes);
+    return {_mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(bytes)), _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(high))};
+  }
   /// rint(a) as bytes; a within [-128.5, 127.5).
   static __m128i to_s8(V a) {
     const __m128i low = to_s16(a.low), high = to_s16(a.high);

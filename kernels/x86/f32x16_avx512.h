@@ -58,6 +58,7 @@ struct F32x16Avx512 {
   static float largest(V a) { return _mm512_reduce_max_ps(a.v); }
   static float smallest(V a) { return _mm512_reduce_min_ps(a.v); }
 
+  static V from_s8(__m128i bytes) { return {_mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(bytes))}; }
   /// rint(a) as bytes; a within [-128.5, 127.5).
   static __m128i to_s8(V a) { return _mm512_cvtepi32_epi8(_mm512_cvtps_epi32(a.v)); }
   /// max(1, min(255, rint(a))) as bytes; a within the range of int32.

@@ -79,7 +79,7 @@ inline void store_canonical(float* c, __m256 value) {
 
 /// Columns `column`.. of the panel: f = fma(t - zp·colsum, s_row·s_col, bias) for a row of one K block.
 template <int Rows>
-[[gnu::always_inline]] inline void finish_single(const __m256i (&sum)[Rows][2], const PanelS8& panel,
+[[gnu::always_inline]] inline void finish_single(const __m256i (&sum)[Rows][2], const Panel& panel,
                                                  const RowBlock& rows, int column, std::ptrdiff_t ldc) {
 #pragma GCC unroll 2
   for (int half = 0; half < 2; ++half) {
@@ -96,7 +96,7 @@ template <int Rows>
 
 /// K block `block` of several: f = fma(t_b - zp_b·colsum_b, s_b, f) in C, and after the last f·s_col + bias.
 template <int Rows>
-[[gnu::always_inline]] inline void finish_block(const __m256i (&sum)[Rows][2], const PanelS8& panel,
+[[gnu::always_inline]] inline void finish_block(const __m256i (&sum)[Rows][2], const Panel& panel,
                                                 const RowBlock& rows, int column, std::ptrdiff_t ldc,
                                                 int block, int blocks) {
 #pragma GCC unroll 2
@@ -122,7 +122,7 @@ template <int Rows>
 /// `panel` and `rows` by value: after each store through a vector type a reference would have to be read
 /// again.
 template <int Rows>
-inline void product(const GemmArgs& args, const PanelS8 panel, const RowBlock rows) {
+inline void product(const GemmArgs& args, const Panel panel, const RowBlock rows) {
   const int blocks = row_block_count(args.k), depth = row_block_depth(args.k);
   WideRows wide;
   for (int block = 0; block < blocks; ++block) {
@@ -131,7 +131,7 @@ inline void product(const GemmArgs& args, const PanelS8 panel, const RowBlock ro
     widen(rows.a + begin, args.lda, Rows, quads, wide);
     for (int column = 0; column < panel.width; column += kColumnBlock) {
       __m256i sum[Rows][2];
-      const std::int8_t* b = panel.weights + static_cast<std::ptrdiff_t>(begin) * panel.width + column * 4;
+      const std::int8_t* b = codes(panel) + static_cast<std::ptrdiff_t>(begin) * panel.width + column * 4;
       multiply(wide, b, panel.width * 4, quads, sum);
       if (blocks == 1) {
         finish_single(sum, panel, rows, column, args.ldc);
@@ -146,7 +146,7 @@ inline void product(const GemmArgs& args, const PanelS8 panel, const RowBlock ro
 inline void gemm_u8s8(const GemmArgs& args) noexcept {
   const int blocks = (args.m + kTileRows - 1) / kTileRows;
   for (int p = args.panel_begin; p < args.panel_end; ++p) {
-    const PanelS8 panel = panel_s8(args, p);
+    const Panel panel = panel_of(args, p);
     for (int i = 0; i < blocks; ++i) {
       const RowBlock rows = row_block(args, p, i, blocks);
       switch (rows.count) {

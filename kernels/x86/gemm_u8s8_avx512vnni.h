@@ -64,7 +64,7 @@ inline void store_canonical(float* c, __m512 value) {
 
 /// f = fma(t - zp·colsum, s_row·s_col, bias): a row of one K block.
 template <int Rows, int Blocks>
-[[gnu::always_inline]] inline void finish_single(const __m512i (&sum)[Rows][Blocks], const PanelS8& panel,
+[[gnu::always_inline]] inline void finish_single(const __m512i (&sum)[Rows][Blocks], const Panel& panel,
                                                  const RowBlock& rows, std::ptrdiff_t ldc) {
 #pragma GCC unroll 4
   for (int j = 0; j < Blocks; ++j) {
@@ -80,7 +80,7 @@ template <int Rows, int Blocks>
 
 /// K block `block` of several: f = fma(t_b - zp_b·colsum_b, s_b, f) in C, and after the last f·s_col + bias.
 template <int Rows, int Blocks>
-[[gnu::always_inline]] inline void finish_block(const __m512i (&sum)[Rows][Blocks], const PanelS8& panel,
+[[gnu::always_inline]] inline void finish_block(const __m512i (&sum)[Rows][Blocks], const Panel& panel,
                                                 const RowBlock& rows, std::ptrdiff_t ldc, int block,
                                                 int blocks) {
 #pragma GCC unroll 4
@@ -105,17 +105,17 @@ template <int Rows, int Blocks>
 /// `panel` and `rows` by value: after each store through a vector type a reference would have to be read
 /// again.
 template <int Rows, int Blocks>
-inline void product(const GemmArgs& args, const PanelS8 panel, const RowBlock rows) {
+inline void product(const GemmArgs& args, const Panel panel, const RowBlock rows) {
   const int blocks = row_block_count(args.k), depth = row_block_depth(args.k);
   if (blocks == 1) {
     __m512i sum[Rows][Blocks];
-    multiply(rows.a, args.lda, panel.weights, (args.k + 3) / 4, sum);
+    multiply(rows.a, args.lda, codes(panel), (args.k + 3) / 4, sum);
     finish_single(sum, panel, rows, args.ldc);
   }
   for (int block = 0; blocks > 1 && block < blocks; ++block) {
     const int begin = block * depth, length = block + 1 < blocks ? depth : args.k - begin;
     __m512i sum[Rows][Blocks];
-    multiply(rows.a + begin, args.lda, panel.weights + static_cast<std::ptrdiff_t>(begin) * Blocks * 16,
+    multiply(rows.a + begin, args.lda, codes(panel) + static_cast<std::ptrdiff_t>(begin) * Blocks * 16,
              (length + 3) / 4, sum);
     finish_block(sum, panel, rows, args.ldc, block, blocks);
   }
@@ -123,7 +123,7 @@ inline void product(const GemmArgs& args, const PanelS8 panel, const RowBlock ro
 }
 
 template <int Blocks>
-inline void product_of_rows(const GemmArgs& args, const PanelS8& panel, const RowBlock& rows) {
+inline void product_of_rows(const GemmArgs& args, const Panel& panel, const RowBlock& rows) {
   switch (rows.count) {
     case 1:
       return product<1, Blocks>(args, panel, rows);
@@ -143,7 +143,7 @@ inline void product_of_rows(const GemmArgs& args, const PanelS8& panel, const Ro
 inline void gemm_u8s8(const GemmArgs& args) noexcept {
   const int blocks = (args.m + kTileRows - 1) / kTileRows;
   for (int p = args.panel_begin; p < args.panel_end; ++p) {
-    const PanelS8 panel = panel_s8(args, p);
+    const Panel panel = panel_of(args, p);
     for (int i = 0; i < blocks; ++i) {
       const RowBlock rows = row_block(args, p, i, blocks);
       switch (panel.width) {

@@ -84,9 +84,16 @@ struct Entry {
 };
 
 void check_gemm_u8s8(Context& context);
+void check_gemm_u8s7(Context& context);
+void check_gemm_u8s6(Context& context);
+void check_gemm_u8s5(Context& context);
+void check_gemm_u8s4(Context& context);
+void check_gemm_u4s4(Context& context);
 void check_quantize_rows_u8(Context& context);
+void check_quantize_rows_u4(Context& context);
 void check_absmax(Context& context);
-void check_pack_s8(Context& context);
+void check_pack(Context& context);
+void check_unpack(Context& context);
 void check_gelu_erf(Context& context);
 void check_gelu_erf_q(Context& context);
 void check_gelu_tanh(Context& context);
@@ -98,9 +105,16 @@ void check_mean_pool(Context& context);
 void check_l2_normalize(Context& context);
 
 void bench_gemm_u8s8(const KernelSet& set);
+void bench_gemm_u8s7(const KernelSet& set);
+void bench_gemm_u8s6(const KernelSet& set);
+void bench_gemm_u8s5(const KernelSet& set);
+void bench_gemm_u8s4(const KernelSet& set);
+void bench_gemm_u4s4(const KernelSet& set);
 void bench_quantize_rows_u8(const KernelSet& set);
+void bench_quantize_rows_u4(const KernelSet& set);
 void bench_absmax(const KernelSet& set);
-void bench_pack_s8(const KernelSet& set);
+void bench_pack(const KernelSet& set);
+void bench_unpack(const KernelSet& set);
 void bench_gelu_erf(const KernelSet& set);
 void bench_gelu_erf_q(const KernelSet& set);
 void bench_gelu_tanh(const KernelSet& set);
