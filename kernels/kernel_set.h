@@ -105,7 +105,7 @@ constexpr std::size_t attention_scratch_floats(int length, int head_dim) {
 
 /// The functions of one instruction set. After the name come pointers to functions and nothing else.
 struct KernelSet {
-  const char* name;  ///< "scalar", "avx2", "avxvnni", "avx512", "avx512vnni"
+  const char* name;  ///< "scalar", "avx2", "avxvnni", "avx512", "avx512vnni", "amx"
 
   // ---- products on packed weights: exact int32 sums, then the float order of docs/numerics.md ----
   void (*gemm_u8s8)(const GemmArgs& args) noexcept;  ///< 8-bit rows × 8-bit weights
