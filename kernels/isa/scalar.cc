@@ -1,5 +1,6 @@
 // The reference set: baseline x86-64, the definition of every entry's bits.
 #include "kernels/scalar/attention_f32.h"
+#include "kernels/scalar/epilogues.h"
 #include "kernels/scalar/gemm_u8s8.h"
 #include "kernels/scalar/quantize.h"
 #include "kernels/scalar/rows.h"
@@ -11,6 +12,7 @@ const KernelSet kScalarSet = {
     .name = "scalar",
     .gemm_u8s8 = scalar::gemm_u8s8,
     .quantize_rows_u8 = scalar::quantize_rows_u8,
+    .quantize_ranged_u8 = scalar::quantize_ranged_u8,
     .absmax = scalar::absmax,
     .pack_s8 = scalar::pack_s8,
     .gelu_erf = scalar::each<gelu_erf<scalar::F32x1>>,

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "kernels/portable/attention_f32.h"
+#include "kernels/portable/epilogues.h"
 #include "kernels/portable/quantize.h"
 #include "kernels/portable/rows.h"
 
@@ -13,6 +14,7 @@ constexpr KernelSet portable_entries(const char* name) {
   KernelSet set{};
   set.name = name;
   set.quantize_rows_u8 = quantize_rows_u8<V>;
+  set.quantize_ranged_u8 = quantize_ranged_u8<V>;
   set.absmax = absmax<V>;
   set.pack_s8 = pack_s8<V>;
   set.gelu_erf = each<V, gelu_erf<V>>;

@@ -6,44 +6,27 @@
 #include <cstring>
 
 #include "kernels/kernel_set.h"
-#include "kernels/portable/functions.h"
-#include "kernels/portable/rows.h"
+#include "kernels/portable/range.h"
 
 namespace nybble::kernels {
 
-/// The least and greatest of 0 and a row's values, and whether all of them are finite.
-struct Range {
-  float low, high;
-  bool finite;
-};
-
-/// The ranges of Rows rows of n values: side by side they hide the latency of each other's chains.
-template <class V, int Rows>
-inline void ranges_of(const float* x, std::ptrdiff_t ldx, int n, Range (&ranges)[Rows]) {
-  V low[Rows], high[Rows];
-  V poison[Rows];  // x · 0 is NaN for NaN and infinity alone, and stays
-#pragma GCC unroll 8
-  for (int r = 0; r < Rows; ++r) low[r] = high[r] = poison[r] = V::set(0.0F);
-  for (int i = 0; i < n; i += 16) {
-#pragma GCC unroll 8
-    for (int r = 0; r < Rows; ++r) {
-      const V value = load_at<V>(x + r * ldx, i, n);
-      low[r] = V::min(value, low[r]);
-      high[r] = V::max(value, high[r]);
-      poison[r] = V::fma(value, V::set(0.0F), poison[r]);
-    }
+/// The codes of x[0..k), whose values are within the range that gave `scale` and `offset`.
+template <class V>
+inline void write_codes(const float* x, int k, V scale, V offset, std::uint8_t* q) {
+  int i = 0;
+  for (; i + 64 <= k; i += 64) {
+    V codes[4];
+#pragma GCC unroll 4
+    for (int j = 0; j < 4; ++j) codes[j] = V::fma(V::load(x + i + j * 16), scale, offset);
+    V::store_codes(codes, q + i);
   }
-#pragma GCC unroll 8
-  for (int r = 0; r < Rows; ++r) {
-    const float sum = V::sum(poison[r]);
-    ranges[r] = {V::smallest(low[r]), V::largest(high[r]), sum == sum};
+  for (; i + 16 <= k; i += 16) {
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(q + i), V::to_codes(V::fma(V::load(x + i), scale, offset)));
   }
-}
-
-inline float float_from(std::uint32_t bits) {
-  float value;
-  std::memcpy(&value, &bits, sizeof value);
-  return value;
+  if (i < k) {
+    const V last = V::load_first(x + i, k - i);
+    V::store_first_bytes(V::to_codes(V::fma(last, scale, offset)), q + i, k - i);
+  }
 }
 
 /// Quantizes one block of a row, x[0..k) to q[0..k), whose range is known.
@@ -57,15 +40,7 @@ inline RowScale quantize_block(const Range& range, const float* x, int k, std::u
   }
   const float inverse = 254 / span;
   const float zero = 1 + V::round_one(-range.low * inverse);
-  const V scale = V::set(inverse), offset = V::set(zero);
-  int i = 0;
-  for (; i + 16 <= k; i += 16) {
-    _mm_storeu_si128(reinterpret_cast<__m128i*>(q + i), V::to_codes(V::fma(V::load(x + i), scale, offset)));
-  }
-  if (i < k) {
-    const V last = V::load_first(x + i, k - i);
-    V::store_first_bytes(V::to_codes(V::fma(last, scale, offset)), q + i, k - i);
-  }
+  write_codes(x, k, V::set(inverse), V::set(zero), q);
   return {span / 254, static_cast<std::int32_t>(zero)};
 }
 
@@ -96,6 +71,22 @@ void quantize_rows_u8(const float* x, std::ptrdiff_t ldx, int m, int k, std::uin
     quantize_group<V, kGroup>(x + row * ldx, ldx, k, q + row * ldq, ldq, rows + row * blocks);
   }
   for (; row < m; ++row) quantize_group<V, 1>(x + row * ldx, ldx, k, q + row * ldq, ldq, rows + row * blocks);
+}
+
+template <class V>
+void quantize_ranged_u8(const RangedRows& args) noexcept {
+  const int k = args.k, blocks = row_block_count(k), depth = row_block_depth(k);
+  const auto padding = args.block_end == blocks ? static_cast<std::size_t>(padded_depth(k) - k) : 0;
+  for (std::ptrdiff_t row = 0; row < args.m; ++row) {
+    std::uint8_t* q = args.q + row * args.ldq;
+    for (int b = args.block_begin; b < args.block_end; ++b) {
+      const int begin = b * depth, length = b + 1 < blocks ? depth : k - begin;
+      const Range range = RangeLanes<V>::load(args.ranges[row * blocks + b]).total();
+      args.rows[row * blocks + b] =
+          quantize_block<V>(range, args.x + row * args.ldx + begin, length, q + begin);
+    }
+    if (padding > 0) std::memset(q + k, 128, padding);
+  }
 }
 
 template <class V>

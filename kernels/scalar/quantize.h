@@ -13,23 +13,43 @@ inline std::uint8_t code_of(float x, float inverse, float zero) {
   return static_cast<std::uint8_t>(code < 1 ? 1 : code > 255 ? 255 : code);
 }
 
-/// Quantizes one block of a row: x[0..k) to q[0..k).
-inline RowScale quantize_block(const float* x, int k, std::uint8_t* q) {
+struct Range {
   float low = 0, high = 0;
   bool finite = true;
+};
+
+inline Range range_of(const float* x, int k) {
+  Range range;
   for (int i = 0; i < k; ++i) {
-    finite = finite && is_finite(x[i]);
-    if (x[i] < low) low = x[i];
-    if (x[i] > high) high = x[i];
+    range.finite = range.finite && is_finite(x[i]);
+    if (x[i] < range.low) range.low = x[i];
+    if (x[i] > range.high) range.high = x[i];
   }
-  const float span = high - low;
-  const bool usable = finite && is_finite(span);
+  return range;
+}
+
+/// The range of all values that widened `lanes`: the bits of one of them are its least, of one its greatest.
+inline Range range_of(const RowRange& lanes) {
+  Range range;
+  for (int i = 0; i < 16; ++i) {
+    const float high = from_bits(static_cast<std::uint32_t>(lanes.high[i])), low = from_bits(lanes.low[i]);
+    range.finite = range.finite && is_finite(high) && is_finite(low);
+    if (low < range.low) range.low = low;
+    if (high > range.high) range.high = high;
+  }
+  return range;
+}
+
+/// Quantizes one block of a row: x[0..k) to q[0..k).
+inline RowScale quantize_block(const Range& range, const float* x, int k, std::uint8_t* q) {
+  const float span = range.high - range.low;
+  const bool usable = range.finite && is_finite(span);
   if (!usable || span < 0x1p-100F) {
     for (int i = 0; i < k; ++i) q[i] = 128;
     return {usable ? 0.0F : from_bits(0x7FC00000), 128};
   }
   const float inverse = 254 / span;
-  const float zero = 1 + __builtin_rintf(-low * inverse);
+  const float zero = 1 + __builtin_rintf(-range.low * inverse);
   for (int i = 0; i < k; ++i) q[i] = code_of(x[i], inverse, zero);
   return {span / 254, static_cast<std::int32_t>(zero)};
 }
@@ -40,10 +60,24 @@ inline void quantize_rows_u8(const float* x, std::ptrdiff_t ldx, int m, int k, s
   for (int row = 0; row < m; ++row) {
     for (int b = 0; b < blocks; ++b) {
       const int begin = b * depth, length = b + 1 < blocks ? depth : k - begin;
-      rows[static_cast<std::ptrdiff_t>(row) * blocks + b] =
-          quantize_block(x + row * ldx + begin, length, q + row * ldq + begin);
+      rows[static_cast<std::ptrdiff_t>(row) * blocks + b] = quantize_block(
+          range_of(x + row * ldx + begin, length), x + row * ldx + begin, length, q + row * ldq + begin);
     }
     for (int i = k; i < padded_depth(k); ++i) q[row * ldq + i] = 128;
+  }
+}
+
+inline void quantize_ranged_u8(const RangedRows& args) noexcept {
+  const int k = args.k, blocks = row_block_count(k), depth = row_block_depth(k);
+  for (std::ptrdiff_t row = 0; row < args.m; ++row) {
+    const float* x = args.x + row * args.ldx;
+    std::uint8_t* q = args.q + row * args.ldq;
+    for (int b = args.block_begin; b < args.block_end; ++b) {
+      const int begin = b * depth, length = b + 1 < blocks ? depth : k - begin;
+      const Range range = range_of(args.ranges[row * blocks + b]);
+      args.rows[row * blocks + b] = quantize_block(range, x + begin, length, q + begin);
+    }
+    for (int i = k; args.block_end == blocks && i < padded_depth(k); ++i) q[i] = 128;
   }
 }
 

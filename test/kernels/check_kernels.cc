@@ -24,6 +24,7 @@ namespace {
 constexpr Entry kEntries[] = {
     {"gemm_u8s8", check_gemm_u8s8, bench_gemm_u8s8},
     {"quantize_rows_u8", check_quantize_rows_u8, bench_quantize_rows_u8},
+    {"quantize_ranged_u8", check_quantize_ranged_u8, bench_quantize_ranged_u8},
     {"absmax", check_absmax, bench_absmax},
     {"pack_s8", check_pack_s8, bench_pack_s8},
     {"gelu_erf", check_gelu_erf, bench_gelu_erf},
