@@ -13,6 +13,7 @@ const KernelSet kScalarSet = {
     .gemm_u8s8 = scalar::gemm_u8s8,
     .quantize_rows_u8 = scalar::quantize_rows_u8,
     .quantize_ranged_u8 = scalar::quantize_ranged_u8,
+    .gelu_quantize_rows_u8 = scalar::activate_quantize_rows_u8<gelu_erf_q<scalar::F32x1>>,
     .absmax = scalar::absmax,
     .pack_s8 = scalar::pack_s8,
     .gelu_erf = scalar::each<gelu_erf<scalar::F32x1>>,

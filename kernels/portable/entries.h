@@ -15,6 +15,7 @@ constexpr KernelSet portable_entries(const char* name) {
   set.name = name;
   set.quantize_rows_u8 = quantize_rows_u8<V>;
   set.quantize_ranged_u8 = quantize_ranged_u8<V>;
+  set.gelu_quantize_rows_u8 = activate_quantize_rows_u8<V, gelu_erf_q<V>>;
   set.absmax = absmax<V>;
   set.pack_s8 = pack_s8<V>;
   set.gelu_erf = each<V, gelu_erf<V>>;

@@ -14,10 +14,9 @@ template <class V, V (*function)(V)>
   if (i < cols) function(V::load_first(row + i, cols - i)).store_first(row + i, cols - i);
 }
 
-/// The same, widening `range`. What a masked load adds beyond the row is f(0), which must not count.
+/// The same, widening `lanes`. What a masked load adds beyond the row is f(0), which must not count.
 template <class V, V (*function)(V)>
-[[gnu::always_inline]] inline void activate_row(float* row, int cols, RowRange& range) {
-  RangeLanes<V> lanes = RangeLanes<V>::load(range);
+[[gnu::always_inline]] inline void activate_row(float* row, int cols, RangeLanes<V>& lanes) {
   int i = 0;
   for (; i + 16 <= cols; i += 16) {
     const V value = function(V::load(row + i));
@@ -28,7 +27,6 @@ template <class V, V (*function)(V)>
     function(V::load_first(row + i, cols - i)).store_first(row + i, cols - i);
     lanes.widen(V::load_first(row + i, cols - i));
   }
-  lanes.store(range);
 }
 
 /// A TileEpilogue that applies `function` to each element, and widens the rows' ranges where there are any.
@@ -43,7 +41,11 @@ void each(const Tile& tile, const EpilogueArgs* args) {
   }
   const int blocks = row_block_count(args->columns), block = tile.column / row_block_depth(args->columns);
   RowRange* range = args->ranges + static_cast<std::ptrdiff_t>(tile.row) * blocks + block;
-  for (int r = 0; r < rows; ++r, row += ld, range += blocks) activate_row<V, function>(row, cols, *range);
+  for (int r = 0; r < rows; ++r, row += ld, range += blocks) {
+    RangeLanes<V> lanes = RangeLanes<V>::load(*range);
+    activate_row<V, function>(row, cols, lanes);
+    lanes.store(*range);
+  }
 }
 
 }  // namespace nybble::kernels

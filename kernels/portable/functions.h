@@ -61,13 +61,14 @@ inline V gelu_erf(V x) {
   return V::fnma(a, tail, positive_part(x));
 }
 
-/// gelu_erf to 1.9e-4 by one polynomial and no division: for values about to be quantized to 8 bits.
+/// gelu_erf to 2.4e-4 by the square of one polynomial and no division: for values about to be quantized to 8
+/// bits. The square halves the degree that the same error needs: 6 multiplications in all.
 template <class V>
 inline V gelu_erf_q(V x) {
-  const V a = V::min_unsigned(V::abs(x), V::set(3.9F));  // 3.9 for NaN
-  V p = V::set(kGeluQCoefficients[6]);
-  for (int j = 5; j >= 0; --j) p = V::fma(p, a, V::set(kGeluQCoefficients[j]));
-  return V::fma(a, p, positive_part(x));
+  const V a = V::min_unsigned(V::abs(x), V::set(3.7F));  // 3.7 for NaN
+  V p = V::set(kGeluQCoefficients[4]);
+  for (int j = 3; j >= 0; --j) p = V::fma(p, a, V::set(kGeluQCoefficients[j]));
+  return V::fnma(a * p, p, positive_part(x));
 }
 
 /// 0.5·x·(1 + tanh(u)) = x / (1 + exp(-2u)), u = √(2/π)·(x + 0.044715·x³).

@@ -44,16 +44,15 @@ struct RangeLanes {
   }
 };
 
-/// The ranges of Rows rows of n values: side by side they hide the latency of each other's chains.
-template <class V, int Rows>
-inline void ranges_of(const float* x, std::ptrdiff_t ldx, int n, Range (&ranges)[Rows]) {
-  RangeLanes<V> lanes[Rows];
-  for (int i = 0; i < n; i += 16) {
-#pragma GCC unroll 8
-    for (int r = 0; r < Rows; ++r) lanes[r].widen(load_at<V>(x + r * ldx, i, n));
-  }
-#pragma GCC unroll 8
-  for (int r = 0; r < Rows; ++r) ranges[r] = lanes[r].total();
+/// The range of n values, without a step for what a masked load adds: 0 is in every range.
+template <class V>
+[[gnu::always_inline]] inline RangeLanes<V> range_of(const float* x, int n) {
+  RangeLanes<V> lanes;
+  int i = 0;
+#pragma GCC unroll 4
+  for (; i + 16 <= n; i += 16) lanes.widen(V::load(x + i));
+  if (i < n) lanes.widen(V::load_first(x + i, n - i));
+  return lanes;
 }
 
 }  // namespace nybble::kernels

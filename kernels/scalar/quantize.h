@@ -81,6 +81,21 @@ inline void quantize_ranged_u8(const RangedRows& args) noexcept {
   }
 }
 
+template <F32x1 (*function)(F32x1)>
+void activate_quantize_rows_u8(const ActivatedRows& args) noexcept {
+  const int k = args.k, blocks = row_block_count(k), depth = row_block_depth(k);
+  for (std::ptrdiff_t row = 0; row < args.m; ++row) {
+    std::uint8_t* q = args.q + row * args.ldq;
+    for (int b = args.block_begin; b < args.block_end; ++b) {
+      const int begin = b * depth, length = b + 1 < blocks ? depth : k - begin;
+      float* x = args.x + row * args.ldx + begin;
+      for (int i = 0; i < length; ++i) x[i] = function({x[i]}).value;
+      args.rows[row * blocks + b] = quantize_block(range_of(x, length), x, length, q + begin);
+    }
+    for (int i = k; args.block_end == blocks && i < padded_depth(k); ++i) q[i] = 128;
+  }
+}
+
 inline float absmax(const float* x, std::ptrdiff_t n) noexcept {
   float largest = 0;
   for (std::ptrdiff_t i = 0; i < n; ++i) {

@@ -35,6 +35,7 @@ class Floats {
     const auto address = reinterpret_cast<std::uintptr_t>(memory_.data());
     return memory_.data() + (64 - address % 64) % 64 / 4;
   }
+  std::uint8_t* bytes() { return reinterpret_cast<std::uint8_t*>(data()); }
 
  private:
   std::vector<float> memory_;

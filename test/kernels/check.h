@@ -80,6 +80,7 @@ struct Entry {
 void check_gemm_u8s8(Context& context);
 void check_quantize_rows_u8(Context& context);
 void check_quantize_ranged_u8(Context& context);
+void check_gelu_quantize_rows_u8(Context& context);
 void check_absmax(Context& context);
 void check_pack_s8(Context& context);
 void check_gelu_erf(Context& context);
@@ -95,6 +96,7 @@ void check_l2_normalize(Context& context);
 void bench_gemm_u8s8(const KernelSet& set);
 void bench_quantize_rows_u8(const KernelSet& set);
 void bench_quantize_ranged_u8(const KernelSet& set);
+void bench_gelu_quantize_rows_u8(const KernelSet& set);
 void bench_absmax(const KernelSet& set);
 void bench_pack_s8(const KernelSet& set);
 void bench_gelu_erf(const KernelSet& set);

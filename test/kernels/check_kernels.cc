@@ -25,6 +25,7 @@ constexpr Entry kEntries[] = {
     {"gemm_u8s8", check_gemm_u8s8, bench_gemm_u8s8},
     {"quantize_rows_u8", check_quantize_rows_u8, bench_quantize_rows_u8},
     {"quantize_ranged_u8", check_quantize_ranged_u8, bench_quantize_ranged_u8},
+    {"gelu_quantize_rows_u8", check_gelu_quantize_rows_u8, bench_gelu_quantize_rows_u8},
     {"absmax", check_absmax, bench_absmax},
     {"pack_s8", check_pack_s8, bench_pack_s8},
     {"gelu_erf", check_gelu_erf, bench_gelu_erf},
@@ -79,7 +80,7 @@ int check_entry(const Entry& entry, const KernelSet& set, std::uint64_t seed) {
     GuardedPlacement::front = front;
     entry.check(context);
   }
-  std::printf("%-18s %-12s %7ld cases, %d failed\n", entry.name, set.name, context.cases, context.failures);
+  std::printf("%-22s %-12s %7ld cases, %d failed\n", entry.name, set.name, context.cases, context.failures);
   return context.cases == 0 ? 1 : context.failures;
 }
 

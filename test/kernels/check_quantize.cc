@@ -32,7 +32,7 @@ void check_quantize_rows_u8(Context& context) {
   for (int kind = 0; kind < static_cast<int>(RowKind::count); ++kind) {
     for (int k = 1; k <= 70; ++k) quantize_case(context, 3, k, kind);
     for (const int k : {127, 384, 768, 1000, 1024, 1025, 1536, 1537, 1600, 3072})
-      quantize_case(context, 5, k, kind);
+      quantize_case(context, 19, k, kind);
   }
   for (int i = 0; i < 3000; ++i)
     quantize_case(context, context.random.integer(1, 9), context.random.integer(100, 400), 0);
@@ -86,6 +86,40 @@ void check_quantize_ranged_u8(Context& context) {
   for (int kind = 0; kind < static_cast<int>(RowKind::count); ++kind) {
     for (int k = 1; k <= 150; ++k) ranged_case(context, 3, k, kind);
     for (const int k : {384, 768, 1000, 1024, 1025, 1536, 1537, 1600, 3072}) ranged_case(context, 5, k, kind);
+  }
+}
+
+namespace {
+
+void gelu_case(Context& context, int m, int k, int kind) {
+  const std::ptrdiff_t ldx = k + context.random.integer(0, 5),
+                       ldq = padded_depth(k) + context.random.integer(0, 3);
+  const int blocks = row_block_count(k);
+  Guarded<float> expected_x((m - 1) * ldx + k), actual_x(expected_x.size());
+  for (int i = 0; i < m; ++i) fill_row(context.random, static_cast<RowKind>(kind), &expected_x[i * ldx], k);
+  actual_x.copy_from(expected_x);
+  Guarded<std::uint8_t> expected((m - 1) * ldq + padded_depth(k)), actual(expected.size());
+  Guarded<RowScale> expected_rows(m * blocks), actual_rows(m * blocks);
+  const int middle = context.random.integer(0, blocks);
+  for (const auto& [begin, end] : {std::pair{0, middle}, {middle, blocks}}) {
+    context.reference.gelu_quantize_rows_u8(
+        {expected_x.data(), ldx, m, k, begin, end, expected.data(), ldq, expected_rows.data()});
+    context.set.gelu_quantize_rows_u8(
+        {actual_x.data(), ldx, m, k, begin, end, actual.data(), ldq, actual_rows.data()});
+  }
+  const std::string what =
+      "m=" + std::to_string(m) + " k=" + std::to_string(k) + " row kind " + std::to_string(kind);
+  context.expect_same(expected_x, actual_x, "gelu_quantize_rows_u8 values " + what);
+  context.expect_same(expected, actual, "gelu_quantize_rows_u8 codes " + what);
+  context.expect_same(expected_rows, actual_rows, "gelu_quantize_rows_u8 rows " + what);
+}
+
+}  // namespace
+
+void check_gelu_quantize_rows_u8(Context& context) {
+  for (int kind = 0; kind < static_cast<int>(RowKind::count); ++kind) {
+    for (int k = 1; k <= 150; ++k) gelu_case(context, 3, k, kind);
+    for (const int k : {384, 768, 1025, 1536, 1600, 3072}) gelu_case(context, 19, k, kind);
   }
 }
 
