@@ -19,6 +19,15 @@ struct RowScale {
   std::int32_t zero;
 };
 
+/// The range of one block of a row while it grows, as bits of floats: the block's column j goes to lane
+/// j mod 16. All zeros is the range of nothing. NaN and infinity stay visible: some high is ≥ 0x7F800000 or
+/// some low ≥ 0xFF800000.
+struct RowRange {
+  std::int32_t high[16];  ///< the greatest of 0 and the bits as signed integers: the greatest value, or 0
+  std::uint32_t
+      low[16];  ///< the greatest of the bits as unsigned integers: with its sign set the least value
+};
+
 /// A finished tile of a product: `data` is [rows][cols] with stride `ld`, and stands at (row, column) of C.
 struct Tile {
   float* data;
@@ -31,6 +40,11 @@ struct Tile {
 struct EpilogueArgs {
   const float* residual = nullptr;  ///< [m][ld_residual], laid out as C is: what add_residual adds
   std::ptrdiff_t ld_residual = 0;
+  /// [m][row_block_count(columns)], or null: an activation widens the range of each row's block by what it
+  /// writes, so that quantize_ranged_u8 needs no pass of its own to find it. The tile is then at most 64
+  /// columns of one block. Tiles of one row and block belong to one thread.
+  RowRange* ranges = nullptr;
+  int columns = 0;  ///< N of C, which says where the blocks end
 };
 
 /// A step on a finished tile of a product while it is hot in L1, in place. Also usable on any matrix. `args`
@@ -62,6 +76,29 @@ struct PackArgs {
   const float* bias;        ///< [n] or null (zeros); finite
   std::byte* pack;          ///< packed_bytes(n, k, format) bytes, 64-byte aligned
   PackFormat format = {};
+};
+
+/// Rows to quantize whose ranges are known.
+struct RangedRows {
+  const float* x;  ///< [m][ldx], k values a row
+  std::ptrdiff_t ldx;
+  int m, k;
+  const RowRange* ranges;      ///< [m][row_block_count(k)]; no value lies outside its block's range
+  int block_begin, block_end;  ///< the blocks of each row to quantize, within 0..row_block_count(k)
+  std::uint8_t* q;             ///< [m][ldq]; bytes k..padded_depth(k)-1 are set to 128 with the last block
+  std::ptrdiff_t ldq;
+  RowScale* rows;  ///< [m][row_block_count(k)]
+};
+
+/// Rows to activate in place and to quantize.
+struct ActivatedRows {
+  float* x;  ///< [m][ldx], k values a row
+  std::ptrdiff_t ldx;
+  int m, k;
+  int block_begin, block_end;  ///< the blocks of each row to take, within 0..row_block_count(k)
+  std::uint8_t* q;             ///< [m][ldq]; bytes k..padded_depth(k)-1 are set to 128 with the last block
+  std::ptrdiff_t ldq;
+  RowScale* rows;  ///< [m][row_block_count(k)]
 };
 
 /// Arguments of a row-wise LayerNorm: y = (x + residual - mean) / sqrt(variance + epsilon) · gamma + beta.
@@ -126,6 +163,11 @@ struct KernelSet {
   /// k mod 8 < 4, else in its high one. Padding codes are 0; a block without a range has codes and zero 8.
   void (*quantize_rows_u4)(const float* x, std::ptrdiff_t ldx, int m, int k, int row_block, std::uint8_t* q,
                            std::ptrdiff_t ldq, RowScale* rows) noexcept;
+  /// quantize_rows_u8 of rows whose ranges are known (EpilogueArgs::ranges): the same bits.
+  void (*quantize_ranged_u8)(const RangedRows& args) noexcept;
+  /// x becomes gelu_erf_q(x), and is quantized as by quantize_rows_u8. Cheaper than the epilogue and
+  /// quantize_ranged_u8 where the rows of some panels of the product are still in cache.
+  void (*gelu_quantize_rows_u8)(const ActivatedRows& args) noexcept;
   /// The largest |x[i]|, i < n; NaN (canonical) where any x is NaN or infinite.
   float (*absmax)(const float* x, std::ptrdiff_t n) noexcept;
   /// Writes panel `panel` of a pack with its trailer: code = clamp(rint(w / scale) + zero), `zero` itself

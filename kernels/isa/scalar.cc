@@ -1,5 +1,6 @@
 // The reference set: baseline x86-64, the definition of every entry's bits.
 #include "kernels/scalar/attention_f32.h"
+#include "kernels/scalar/epilogues.h"
 #include "kernels/scalar/gemm.h"
 #include "kernels/scalar/pack.h"
 #include "kernels/scalar/quantize.h"
@@ -18,6 +19,8 @@ const KernelSet kScalarSet = {
     .gemm_u4s4 = scalar::gemm<4>,
     .quantize_rows_u8 = scalar::quantize_rows_u8,
     .quantize_rows_u4 = scalar::quantize_rows_u4,
+    .quantize_ranged_u8 = scalar::quantize_ranged_u8,
+    .gelu_quantize_rows_u8 = scalar::activate_quantize_rows_u8<gelu_erf_q<scalar::F32x1>>,
     .absmax = scalar::absmax,
     .pack = scalar::pack,
     .unpack = scalar::unpack,

@@ -41,6 +41,16 @@ struct F32x16Avx2 {
   }
   static V max(V a, V b) { return {_mm256_max_ps(a.low, b.low), _mm256_max_ps(a.high, b.high)}; }
   static V min(V a, V b) { return {_mm256_min_ps(a.low, b.low), _mm256_min_ps(a.high, b.high)}; }
+  /// The greater and lesser of the bits, taken as integers.
+  static V max_signed(V a, V b) {
+    return integers(_mm256_max_epi32(low_bits(a), low_bits(b)), _mm256_max_epi32(high_bits(a), high_bits(b)));
+  }
+  static V max_unsigned(V a, V b) {
+    return integers(_mm256_max_epu32(low_bits(a), low_bits(b)), _mm256_max_epu32(high_bits(a), high_bits(b)));
+  }
+  static V min_unsigned(V a, V b) {
+    return integers(_mm256_min_epu32(low_bits(a), low_bits(b)), _mm256_min_epu32(high_bits(a), high_bits(b)));
+  }
   static V fma(V a, V b, V c) {
     return {_mm256_fmadd_ps(a.low, b.low, c.low), _mm256_fmadd_ps(a.high, b.high, c.high)};
   }
@@ -88,11 +98,17 @@ struct F32x16Avx2 {
     const __m128 two = _mm_max_ps(four, _mm_movehl_ps(four, four));
     return _mm_cvtss_f32(_mm_max_ss(two, _mm_movehdup_ps(two)));
   }
-  static float smallest(V a) {
-    const __m256 half = _mm256_min_ps(a.low, a.high);
-    const __m128 four = _mm_min_ps(_mm256_castps256_ps128(half), _mm256_extractf128_ps(half, 1));
-    const __m128 two = _mm_min_ps(four, _mm_movehl_ps(four, four));
-    return _mm_cvtss_f32(_mm_min_ss(two, _mm_movehdup_ps(two)));
+  static std::int32_t largest_signed(V a) {
+    const __m256i half = _mm256_max_epi32(low_bits(a), high_bits(a));
+    const __m128i four = _mm_max_epi32(_mm256_castsi256_si128(half), _mm256_extracti128_si256(half, 1));
+    const __m128i two = _mm_max_epi32(four, _mm_shuffle_epi32(four, 0x4E));
+    return _mm_cvtsi128_si32(_mm_max_epi32(two, _mm_shuffle_epi32(two, 0xB1)));
+  }
+  static std::uint32_t largest_unsigned(V a) {
+    const __m256i half = _mm256_max_epu32(low_bits(a), high_bits(a));
+    const __m128i four = _mm_max_epu32(_mm256_castsi256_si128(half), _mm256_extracti128_si256(half, 1));
+    const __m128i two = _mm_max_epu32(four, _mm_shuffle_epi32(four, 0x4E));
+    return static_cast<std::uint32_t>(_mm_cvtsi128_si32(_mm_max_epu32(two, _mm_shuffle_epi32(two, 0xB1))));
   }
 
   static V from_s8(__m128i bytes) {
@@ -107,6 +123,19 @@ struct F32x16Avx2 {
   /// max(1, min(255, rint(a))) as bytes; a within the range of int16.
   static __m128i to_codes(V a) {
     return _mm_max_epu8(_mm_packus_epi16(to_s16(a.low), to_s16(a.high)), _mm_set1_epi8(1));
+  }
+  /// to_codes of 64 values, to 64 bytes.
+  static void store_codes(const V (&a)[4], std::uint8_t* p) {
+    for (int i = 0; i < 4; i += 2) {
+      const __m256i low = _mm256_packs_epi32(_mm256_cvtps_epi32(a[i].low), _mm256_cvtps_epi32(a[i].high));
+      const __m256i high =
+          _mm256_packs_epi32(_mm256_cvtps_epi32(a[i + 1].low), _mm256_cvtps_epi32(a[i + 1].high));
+      // The packs work inside each 128-bit part: four bytes of each half vector stand in each.
+      const __m256i order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
+      const __m256i codes = _mm256_permutevar8x32_epi32(_mm256_packus_epi16(low, high), order);
+      _mm256_storeu_si256(reinterpret_cast<__m256i*>(p + i * 16),
+                          _mm256_max_epu8(codes, _mm256_set1_epi8(1)));
+    }
   }
   static void store_first_bytes(__m128i bytes, std::uint8_t* p, int n) {
     std::uint8_t all[16];
@@ -123,6 +152,11 @@ struct F32x16Avx2 {
   friend V operator/(V a, V b) { return {_mm256_div_ps(a.low, b.low), _mm256_div_ps(a.high, b.high)}; }
 
  private:
+  static __m256i low_bits(V a) { return _mm256_castps_si256(a.low); }
+  static __m256i high_bits(V a) { return _mm256_castps_si256(a.high); }
+  static V integers(__m256i low, __m256i high) {
+    return {_mm256_castsi256_ps(low), _mm256_castsi256_ps(high)};
+  }
   static __m256i first(int n) {
     return _mm256_cmpgt_epi32(_mm256_set1_epi32(n), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
   }
