@@ -59,31 +59,6 @@ void bench_activation(const KernelSet& set, TileEpilogue activation) {
   print_per_element("6 x 64 tile", t, kRows * kCols);
 }
 
-void bench_attention(const KernelSet& set, int length, int head_dim) {
-  const int ld = 36 * head_dim;  // 12 heads of Q, K and V side by side
-  Floats qkv(static_cast<std::size_t>(length) * ld), out(static_cast<std::size_t>(length) * 12 * head_dim);
-  Floats scratch(attention_scratch_floats(length, head_dim));
-  const AttentionArgs args{qkv.data(),
-                           qkv.data() + 12 * head_dim,
-                           qkv.data() + 24 * head_dim,
-                           ld,
-                           ld,
-                           ld,
-                           length,
-                           head_dim,
-                           0,
-                           length,
-                           0.125F,
-                           out.data(),
-                           12 * head_dim,
-                           scratch.data()};
-  const Timing t = time_call(set, [&] { set.attention_f32(args); });
-  const double fmas = 2.0 * length * length * head_dim;
-  std::printf("  length %4d head_dim %3d  %8.1f us  %6.1f FMA/cycle  %5.1f %% of the peak of %.1f GFMA/s\n",
-              length, head_dim, t.seconds * 1e6, fmas / t.cycles, 100 * fmas / t.seconds / t.fma_per_second,
-              t.fma_per_second * 1e-9);
-}
-
 }  // namespace
 
 void bench_gemm_u8s8(const KernelSet& set) {
@@ -135,12 +110,6 @@ void bench_layernorm(const KernelSet& set) {
                              kRows,    n, y.data(), n};
     const Timing t = time_call(set, [&] { set.layernorm(args); });
     print_per_element(("16 rows of " + std::to_string(n) + ", residual").c_str(), t, 1.0 * kRows * n);
-  }
-}
-
-void bench_attention_f32(const KernelSet& set) {
-  for (const int head_dim : {32, 64}) {
-    for (const int length : {16, 32, 64, 128, 256, 512}) bench_attention(set, length, head_dim);
   }
 }
 
