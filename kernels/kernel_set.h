@@ -115,9 +115,37 @@ struct LayerNormArgs {
   std::ptrdiff_t ldy;
 };
 
-/// Arguments of attention for one sequence and one head: out = softmax(scale · Q·Kᵀ) · V. Each call prepares
-/// K and V anew (3 % of the work at 128 tokens when it computes all rows), so give it as many rows as there
-/// are.
+/// Arguments of a softmax along rows, in place. Row r stands at position first_position + r, column j at
+/// position j; the row's keys are the columns below its length and inside its window.
+struct SoftmaxArgs {
+  float* x;  ///< [m][ld] scores; on return keys hold their share, all other columns 0
+  std::ptrdiff_t ld;
+  int m, n;                               ///< ≥ 1
+  const std::int32_t* lengths = nullptr;  ///< [m] keys of each row, 0..n; null: `length` for all
+  int length = 0;                         ///< 0..n
+  int window = -1;                        ///< only |row's position - column| ≤ window; negative: no window
+  int first_position = 0;                 ///< of row 0
+  const float* bias = nullptr;            ///< [m][ld_bias], added to the scores; -infinity masks; or null
+  std::ptrdiff_t ld_bias = 0;
+};
+
+/// Arguments of a rotary position embedding, in place: each pair (a, b) of a head becomes
+/// (a·cos - b·sin, b·cos + a·sin) of the row's position (RoFormer, arXiv:2104.09864, equation 34).
+struct RotaryArgs {
+  float* x;  ///< [m][ldx]: `heads` heads of head_dim values a row
+  std::ptrdiff_t ldx;
+  int m, heads, head_dim;         ///< ≥ 1
+  int rotary_dim;                 ///< even, 0..head_dim: the first values of each head; the others stay
+  bool interleaved;               ///< pairs are (2i, 2i + 1); else (i, i + rotary_dim / 2)
+  const std::int32_t* positions;  ///< [m]; null: first_position + row
+  int first_position;
+  const float* cos;  ///< [position][rotary_dim / 2]
+  const float* sin;  ///< [position][rotary_dim / 2]
+};
+
+/// Arguments of attention for one sequence and one head: out = softmax(scale · Q·Kᵀ + bias) · V. Each call
+/// prepares the K and V that its rows see anew (3 % of the work at 128 tokens when it computes all rows), so
+/// give it as many rows as there are.
 struct AttentionArgs {
   const float* q;  ///< [length][ldq], head_dim values a row
   const float* k;  ///< [length][ldk]
@@ -129,15 +157,24 @@ struct AttentionArgs {
   float scale;
   float* out;  ///< [length][ldo]: rows row_begin..row_end-1 are written, head_dim values each
   std::ptrdiff_t ldo;
-  float* scratch;  ///< attention_scratch_floats(length, head_dim) floats, 64-byte aligned
+  float* scratch;   ///< attention_scratch_floats(length, head_dim, window) floats, 64-byte aligned
+  int window = -1;  ///< a query sees the keys with |query - key| ≤ window; negative: all of them
+  const float* bias = nullptr;  ///< [length][ld_bias] of this head, query × key; -infinity masks; null: none
+  std::ptrdiff_t ld_bias = 0;
 };
 
+/// The most keys, in blocks of 16, that up to 6 neighbouring queries see together.
+constexpr int attention_keys(int length, int window) {
+  const int all = round_up(length, 16);
+  return window < 0 || window > (all - 48) / 2 ? all : round_up(2 * window + 36, 16);
+}
+
 /// Floats of scratch that AttentionArgs::scratch needs, on every instruction set.
-constexpr std::size_t attention_scratch_floats(int length, int head_dim) {
+constexpr std::size_t attention_scratch_floats(int length, int head_dim, int window = -1) {
   // K transposed in blocks of 16 keys, V padded to 16 columns, and scores for a block of 16 query rows.
   const std::size_t keys = static_cast<std::size_t>(round_up(length, 16));
   return keys * static_cast<std::size_t>(head_dim) + keys * static_cast<std::size_t>(round_up(head_dim, 16)) +
-         keys * 16;
+         static_cast<std::size_t>(attention_keys(length, window)) * 16;
 }
 
 /// The functions of one instruction set. After the name come pointers to functions and nothing else.
@@ -185,6 +222,11 @@ struct KernelSet {
 
   // ---- rows ----
   void (*layernorm)(const LayerNormArgs& args) noexcept;
+  /// A row without a key, or whose keys are all -infinity, becomes zeros; NaN or +infinity among its keys
+  /// makes all of them NaN.
+  void (*softmax)(const SoftmaxArgs& args) noexcept;
+  void (*rotary)(const RotaryArgs& args) noexcept;
+  /// With a bias, a query whose keys are all -infinity gets zeros (NaN if V has NaN or infinity there).
   void (*attention_f32)(const AttentionArgs& args) noexcept;
   /// y[i][·] = ((word[ids[i]] + position[positions[i]]) + type[types[i]]); all tables have rows of n floats.
   /// The ids were checked by the caller. `type` may be null (then types is not read).

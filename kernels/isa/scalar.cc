@@ -5,6 +5,7 @@
 #include "kernels/scalar/pack.h"
 #include "kernels/scalar/quantize.h"
 #include "kernels/scalar/rows.h"
+#include "kernels/scalar/softmax.h"
 
 namespace nybble::kernels {
 
@@ -29,6 +30,8 @@ const KernelSet kScalarSet = {
     .gelu_tanh = scalar::each<gelu_tanh<scalar::F32x1>>,
     .relu = scalar::each<relu<scalar::F32x1>>,
     .layernorm = scalar::layernorm,
+    .softmax = scalar::softmax,
+    .rotary = scalar::rotary,
     .attention_f32 = scalar::attention_f32,
     .embed_sum = scalar::embed_sum,
     .mean_pool = scalar::mean_pool,

@@ -5,7 +5,9 @@
 #include "kernels/portable/epilogues.h"
 #include "kernels/portable/pack.h"
 #include "kernels/portable/quantize.h"
+#include "kernels/portable/rotary.h"
 #include "kernels/portable/rows.h"
+#include "kernels/portable/softmax.h"
 
 namespace nybble::kernels {
 
@@ -26,6 +28,8 @@ constexpr KernelSet portable_entries(const char* name) {
   set.gelu_tanh = each<V, gelu_tanh<V>>;
   set.relu = each<V, relu<V>>;
   set.layernorm = layernorm<V>;
+  set.softmax = softmax<V>;
+  set.rotary = rotary<V>;
   set.attention_f32 = attention_f32<V>;
   set.embed_sum = embed_sum<V>;
   set.mean_pool = mean_pool<V>;

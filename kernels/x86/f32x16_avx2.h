@@ -30,6 +30,14 @@ struct F32x16Avx2 {
   static V load_first(const float* p, int n) {
     return {_mm256_maskload_ps(p, first(n)), _mm256_maskload_ps(p + 8, first(n - 8))};
   }
+  /// p[0], p[0], p[1], p[1] and so on: n ≤ 8 values twice, 0 beyond; reads nothing beyond.
+  static V load_twice(const float* p, int n) {
+    const __m256 values = _mm256_maskload_ps(p, first(n));
+    return {_mm256_permutevar8x32_ps(values, _mm256_setr_epi32(0, 0, 1, 1, 2, 2, 3, 3)),
+            _mm256_permutevar8x32_ps(values, _mm256_setr_epi32(4, 4, 5, 5, 6, 6, 7, 7))};
+  }
+  /// Lanes 2i and 2i + 1 change places.
+  static V swap_pairs(V a) { return {_mm256_permute_ps(a.low, 0xB1), _mm256_permute_ps(a.high, 0xB1)}; }
   void store(float* p) const { _mm256_storeu_ps(p, low), _mm256_storeu_ps(p + 8, high); }
   void store_first(float* p, int n) const {
     _mm256_maskstore_ps(p, first(n), low), _mm256_maskstore_ps(p + 8, first(n - 8), high);

@@ -23,6 +23,13 @@ struct F32x16Avx512 {
   static V load(const float* p) { return {_mm512_loadu_ps(p)}; }
   /// n < 16 values, 0 beyond; reads nothing beyond.
   static V load_first(const float* p, int n) { return {_mm512_maskz_loadu_ps(first(n), p)}; }
+  /// p[0], p[0], p[1], p[1] and so on: n ≤ 8 values twice, 0 beyond; reads nothing beyond.
+  static V load_twice(const float* p, int n) {
+    const __m512i twice = _mm512_setr_epi32(0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7);
+    return {_mm512_permutexvar_ps(twice, _mm512_maskz_loadu_ps(first(n), p))};
+  }
+  /// Lanes 2i and 2i + 1 change places.
+  static V swap_pairs(V a) { return {_mm512_permute_ps(a.v, 0xB1)}; }
   void store(float* p) const { _mm512_storeu_ps(p, v); }
   void store_first(float* p, int n) const { _mm512_mask_storeu_ps(p, first(n), v); }
 

@@ -40,6 +40,8 @@ constexpr Entry kEntries[] = {
     {"gelu_tanh", check_gelu_tanh, bench_gelu_tanh},
     {"relu", check_relu, bench_relu},
     {"layernorm", check_layernorm, bench_layernorm},
+    {"softmax", check_softmax, bench_softmax},
+    {"rotary", check_rotary, bench_rotary},
     {"attention_f32", check_attention_f32, bench_attention_f32},
     {"embed_sum", check_embed_sum, bench_embed_sum},
     {"mean_pool", check_mean_pool, bench_mean_pool},
