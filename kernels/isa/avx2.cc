@@ -1,7 +1,9 @@
 // AVX2 with FMA, F16C and BMI2.
 #include "kernels/portable/entries.h"
+#include "kernels/x86/attention_s8.h"
 #include "kernels/x86/f32x16_avx2.h"
 #include "kernels/x86/gemm_u8s8_avx2.h"
+#include "kernels/x86/lanes_avx2.h"
 
 namespace nybble::kernels {
 
@@ -9,6 +11,7 @@ extern const KernelSet kAvx2Set;
 constinit const KernelSet kAvx2Set = [] {
   KernelSet set = portable_entries<F32x16Avx2>("avx2");
   set.gemm_u8s8 = avx2::gemm_u8s8;
+  set.attention_s8 = attention_s8<LanesAvx2, F32x16Avx2>;
   return set;
 }();
 

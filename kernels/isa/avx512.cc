@@ -1,7 +1,9 @@
 // AVX-512 (F, BW, DQ, VL) without VNNI.
 #include "kernels/portable/entries.h"
+#include "kernels/x86/attention_s8.h"
 #include "kernels/x86/f32x16_avx512.h"
 #include "kernels/x86/gemm_u8s8_avx2.h"
+#include "kernels/x86/lanes_avx512.h"
 
 namespace nybble::kernels {
 
@@ -9,6 +11,7 @@ extern const KernelSet kAvx512Set;
 constinit const KernelSet kAvx512Set = [] {
   KernelSet set = portable_entries<F32x16Avx512>("avx512");
   set.gemm_u8s8 = avx2::gemm_u8s8;
+  set.attention_s8 = attention_s8<LanesAvx512, F32x16Avx512>;
   return set;
 }();
 

@@ -1,5 +1,6 @@
 // The reference set: baseline x86-64, the definition of every entry's bits.
 #include "kernels/scalar/attention_f32.h"
+#include "kernels/scalar/attention_s8.h"
 #include "kernels/scalar/gemm_u8s8.h"
 #include "kernels/scalar/quantize.h"
 #include "kernels/scalar/rows.h"
@@ -22,6 +23,7 @@ const KernelSet kScalarSet = {
     .softmax = scalar::softmax,
     .rotary = scalar::rotary,
     .attention_f32 = scalar::attention_f32,
+    .attention_s8 = scalar::attention_s8,
     .embed_sum = scalar::embed_sum,
     .mean_pool = scalar::mean_pool,
     .l2_normalize = scalar::l2_normalize,
