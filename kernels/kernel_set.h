@@ -177,6 +177,50 @@ constexpr std::size_t attention_scratch_floats(int length, int head_dim, int win
          static_cast<std::size_t>(attention_keys(length, window)) * 16;
 }
 
+/// Query rows that integer attention takes together.
+inline constexpr int kAttentionS8Rows = 6;
+
+/// Where the parts of integer attention's scratch begin, in bytes, on every instruction set but scalar; all
+/// are multiples of 64.
+struct AttentionS8Layout {
+  std::size_t keys, key_scales, key_offsets;      ///< codes of K, as 16 bits or less; [key] each
+  std::size_t values, value_scales, value_sums;   ///< codes of V; [column]; [16 keys][column]
+  std::size_t queries, query_scales, transposed;  ///< of 16 rows
+  std::size_t scores, score_stride;               ///< of kAttentionS8Rows rows
+  std::size_t bytes;                              ///< of all
+};
+
+constexpr AttentionS8Layout attention_s8_layout(int length, int head_dim, int window) {
+  const auto keys = static_cast<std::size_t>(round_up(length, 16));
+  const auto depth = static_cast<std::size_t>(round_up(head_dim, 4));
+  const auto columns = static_cast<std::size_t>(round_up(head_dim, 16));
+  AttentionS8Layout at{};
+  at.key_scales = at.keys + keys * depth * 2;
+  at.key_offsets = at.key_scales + keys * 4;
+  at.values = at.key_offsets + keys * 4;
+  at.value_scales = at.values + keys * columns * 2;
+  at.value_sums = at.value_scales + columns * 4;
+  at.queries = at.value_sums + (keys / 16 + 1) * columns * 4;
+  at.query_scales = at.queries + 16 * depth * 2;
+  at.transposed = at.query_scales + 64;
+  at.scores = at.transposed + columns * 64;
+  // 16 more than the keys, so that rows of a power of two do not all fall on one set of L1.
+  at.score_stride = static_cast<std::size_t>(attention_keys(length, window)) + 16;
+  at.bytes = at.scores + kAttentionS8Rows * at.score_stride * 4;
+  return at;
+}
+
+/// Bytes of scratch that AttentionArgs::scratch needs for attention_s8, on every instruction set.
+constexpr std::size_t attention_s8_scratch_bytes(int length, int head_dim, int window = -1) {
+  return attention_s8_layout(length, head_dim, window).bytes;
+}
+
+/// Whether attention_s8 keeps 16 bits of each weight rather than 8: beyond 128 keys, where 8 would lose whole
+/// percents of the softmax's mass.
+constexpr bool attention_s8_is_wide(int length, int window) {
+  return length > 128 && (window < 0 || window >= 64);
+}
+
 /// The functions of one instruction set. After the name come pointers to functions and nothing else.
 struct KernelSet {
   const char* name;  ///< "scalar", "avx2", "avxvnni", "avx512", "avx512vnni"
@@ -228,6 +272,11 @@ struct KernelSet {
   void (*rotary)(const RotaryArgs& args) noexcept;
   /// With a bias, a query whose keys are all -infinity gets zeros (NaN if V has NaN or infinity there).
   void (*attention_f32)(const AttentionArgs& args) noexcept;
+  /// The integer form: Q, K and V are quantized to 8 bits on the way (docs/numerics.md). length ≤ 65536,
+  /// head_dim ≤ 65536; scratch: attention_s8_scratch_bytes. A query whose keys are all -infinity gets zeros,
+  /// one with NaN or +infinity among its scores NaN; NaN or infinity in a column of V makes that column NaN
+  /// for all queries, whatever their windows.
+  void (*attention_s8)(const AttentionArgs& args) noexcept;
   /// y[i][·] = ((word[ids[i]] + position[positions[i]]) + type[types[i]]); all tables have rows of n floats.
   /// The ids were checked by the caller. `type` may be null (then types is not read).
   void (*embed_sum)(const std::int32_t* ids, const std::int32_t* positions, const std::int32_t* types,

@@ -3,6 +3,7 @@
 #include "kernels/scalar/epilogues.h"
 #include "kernels/scalar/gemm.h"
 #include "kernels/scalar/pack.h"
+#include "kernels/scalar/attention_s8.h"
 #include "kernels/scalar/quantize.h"
 #include "kernels/scalar/rows.h"
 #include "kernels/scalar/softmax.h"
@@ -33,6 +34,7 @@ const KernelSet kScalarSet = {
     .softmax = scalar::softmax,
     .rotary = scalar::rotary,
     .attention_f32 = scalar::attention_f32,
+    .attention_s8 = scalar::attention_s8,
     .embed_sum = scalar::embed_sum,
     .mean_pool = scalar::mean_pool,
     .l2_normalize = scalar::l2_normalize,

@@ -151,6 +151,23 @@ struct F32x16Avx2 {
     for (int i = 0; i < n; ++i) p[i] = all[i];
   }
 
+  /// max(|a|, |b|), a being a magnitude, by bits: infinity is above all numbers, NaN above infinity.
+  static V max_magnitude(V a, V b) {
+    const V magnitude = abs(b);
+    return {max_bits(a.low, magnitude.low), max_bits(a.high, magnitude.high)};
+  }
+  /// The low 16 bits of a and b side by side: 16 pairs.
+  static void store_pairs(V a, V b, void* p) {
+    auto* to = static_cast<__m256i*>(p);
+    _mm256_storeu_si256(to, pairs(a.low, b.low)), _mm256_storeu_si256(to + 1, pairs(a.high, b.high));
+  }
+  /// The low 8 bits of a, b, c and d side by side: 16 quads.
+  static void store_quads(V a, V b, V c, V d, void* p) {
+    auto* to = static_cast<__m256i*>(p);
+    _mm256_storeu_si256(to, quads(a.low, b.low, c.low, d.low));
+    _mm256_storeu_si256(to + 1, quads(a.high, b.high, c.high, d.high));
+  }
+
   /// Transposes rows[i][j] to columns: on return rows[j] holds what stood in lane j of each row.
   static void transpose(V (&rows)[16]);
 
@@ -164,6 +181,21 @@ struct F32x16Avx2 {
   static __m256i high_bits(V a) { return _mm256_castps_si256(a.high); }
   static V integers(__m256i low, __m256i high) {
     return {_mm256_castsi256_ps(low), _mm256_castsi256_ps(high)};
+  }
+  static __m256 max_bits(__m256 a, __m256 b) {
+    return _mm256_castsi256_ps(_mm256_max_epi32(_mm256_castps_si256(a), _mm256_castps_si256(b)));
+  }
+  static __m256i pairs(__m256 a, __m256 b) {
+    const __m256i high = _mm256_slli_epi32(_mm256_castps_si256(b), 16);
+    return _mm256_blend_epi16(_mm256_castps_si256(a), high, 0xAA);
+  }
+  /// The low 8 bits of a and b in the low 16 bits.
+  static __m256i byte_pairs(__m256 a, __m256 b) {
+    const __m256i low = _mm256_and_si256(_mm256_castps_si256(a), _mm256_set1_epi32(0xFF));
+    return _mm256_or_si256(low, _mm256_slli_epi32(_mm256_castps_si256(b), 8));
+  }
+  static __m256i quads(__m256 a, __m256 b, __m256 c, __m256 d) {
+    return _mm256_blend_epi16(byte_pairs(a, b), _mm256_slli_epi32(byte_pairs(c, d), 16), 0xAA);
   }
   static __m256i first(int n) {
     return _mm256_cmpgt_epi32(_mm256_set1_epi32(n), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));

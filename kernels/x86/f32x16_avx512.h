@@ -90,6 +90,29 @@ struct F32x16Avx512 {
     _mm_mask_storeu_epi8(p, first(n), bytes);
   }
 
+  /// max(|a|, |b|), a being a magnitude, by bits: infinity is above all numbers, NaN above infinity.
+  static V max_magnitude(V a, V b) {
+    const __m512i magnitude = _mm512_castps_si512(_mm512_abs_ps(b.v));
+    return {_mm512_castsi512_ps(_mm512_max_epi32(_mm512_castps_si512(a.v), magnitude))};
+  }
+  /// The low 16 bits of a and b side by side: 16 pairs.
+  static void store_pairs(V a, V b, void* p) {
+    const __m512i high = _mm512_slli_epi32(_mm512_castps_si512(b.v), 16);
+    _mm512_storeu_si512(p, _mm512_mask_mov_epi16(high, 0x55555555, _mm512_castps_si512(a.v)));
+  }
+  /// The low 8 bits of a, b, c and d side by side: 16 quads.
+  static void store_quads(V a, V b, V c, V d, void* p) {
+    const __m512i second = _mm512_slli_epi32(_mm512_castps_si512(b.v), 8),
+                  third = _mm512_slli_epi32(_mm512_castps_si512(c.v), 16),
+                  fourth = _mm512_slli_epi32(_mm512_castps_si512(d.v), 24);
+    // 0xCA: where the mask has a bit the second operand, else the third.
+    __m512i quads =
+        _mm512_ternarylogic_epi32(_mm512_set1_epi32(0xFF), _mm512_castps_si512(a.v), second, 0xCA);
+    quads = _mm512_ternarylogic_epi32(_mm512_set1_epi32(0xFFFF), quads, third, 0xCA);
+    quads = _mm512_ternarylogic_epi32(_mm512_set1_epi32(0xFFFFFF), quads, fourth, 0xCA);
+    _mm512_storeu_si512(p, quads);
+  }
+
   /// Transposes rows[i][j] to columns: on return rows[j] holds what stood in lane j of each row.
   static void transpose(V (&rows)[16]);
 

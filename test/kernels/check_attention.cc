@@ -128,4 +128,37 @@ void check_attention_f32(Context& context) {
   }
 }
 
+void check_attention_s8(Context& context) {
+  const auto check = [&](const AttentionCase& c) {
+    attention_case(context, &KernelSet::attention_s8,
+                   attention_s8_scratch_bytes(c.length, c.head_dim, c.window) / sizeof(float), c);
+  };
+  Random& random = context.random;
+  for (int length = 1; length <= 70; ++length) {
+    for (const int head_dim : {32, 64}) {
+      check({length, head_dim, length % 2 == 0});
+      check({length, head_dim, length % 2 == 0, random.integer(0, length), length % 3 == 0});
+    }
+  }
+  for (int head_dim = 1; head_dim <= 70; ++head_dim) {
+    check({random.integer(1, 40), head_dim, head_dim % 2 == 0});
+    check({random.integer(129, 200), head_dim, head_dim % 2 == 0});
+  }
+  for (const int head_dim : {80, 96, 128, 256}) check({random.integer(1, 300), head_dim});
+  for (const int length : {127, 128, 129, 144, 200, 257}) {  // the 16-bit form begins at 129
+    check({length, 32});
+    check({length, 32, false, -1, true});
+    for (const int window : {0, 1, 7, 16, 63, 64, 65, 100}) check({length, 32, false, window, false});
+  }
+  for (const int length : {512, 513, 1024, 1100}) check({length, 16});  // sums go on in a double after 512
+  check({1200, 8, false, 300, true});
+  for (int i = 0; i < 300; ++i) check({random.integer(1, 60), random.integer(1, 70), true});
+  for (int i = 0; i < 600; ++i) {
+    check({random.integer(1, 90), random.integer(1, 70), true, random.integer(-1, 40), i % 2 == 0});
+  }
+  for (int i = 0; i < 100; ++i) {
+    check({random.integer(129, 300), random.integer(1, 40), true, random.integer(-1, 100), i % 2 == 0});
+  }
+}
+
 }  // namespace nybble::kernels::test

@@ -43,6 +43,7 @@ constexpr Entry kEntries[] = {
     {"softmax", check_softmax, bench_softmax},
     {"rotary", check_rotary, bench_rotary},
     {"attention_f32", check_attention_f32, bench_attention_f32},
+    {"attention_s8", check_attention_s8, bench_attention_s8},
     {"embed_sum", check_embed_sum, bench_embed_sum},
     {"mean_pool", check_mean_pool, bench_mean_pool},
     {"l2_normalize", check_l2_normalize, bench_l2_normalize},
