@@ -6,59 +6,21 @@
 #include <cstring>
 
 #include "kernels/kernel_set.h"
-#include "kernels/portable/functions.h"
-#include "kernels/portable/rows.h"
+#include "kernels/portable/epilogues.h"
+#include "kernels/portable/range.h"
 
 namespace nybble::kernels {
 
-/// The least and greatest of 0 and a row's values, and whether all of them are finite.
-struct Range {
-  float low, high;
-  bool finite;
-};
-
-/// The ranges of Rows rows of n values: side by side they hide the latency of each other's chains.
-template <class V, int Rows>
-inline void ranges_of(const float* x, std::ptrdiff_t ldx, int n, Range (&ranges)[Rows]) {
-  V low[Rows], high[Rows];
-  V poison[Rows];  // x · 0 is NaN for NaN and infinity alone, and stays
-#pragma GCC unroll 8
-  for (int r = 0; r < Rows; ++r) low[r] = high[r] = poison[r] = V::set(0.0F);
-  for (int i = 0; i < n; i += 16) {
-#pragma GCC unroll 8
-    for (int r = 0; r < Rows; ++r) {
-      const V value = load_at<V>(x + r * ldx, i, n);
-      low[r] = V::min(value, low[r]);
-      high[r] = V::max(value, high[r]);
-      poison[r] = V::fma(value, V::set(0.0F), poison[r]);
-    }
-  }
-#pragma GCC unroll 8
-  for (int r = 0; r < Rows; ++r) {
-    const float sum = V::sum(poison[r]);
-    ranges[r] = {V::smallest(low[r]), V::largest(high[r]), sum == sum};
-  }
-}
-
-inline float float_from(std::uint32_t bits) {
-  float value;
-  std::memcpy(&value, &bits, sizeof value);
-  return value;
-}
-
-/// Quantizes one block of a row, x[0..k) to q[0..k), whose range is known.
+/// The codes of x[0..k), whose values are within the range that gave `scale` and `offset`.
 template <class V>
-inline RowScale quantize_block(const Range& range, const float* x, int k, std::uint8_t* q) {
-  const float span = range.high - range.low;
-  const bool usable = range.finite && span <= __FLT_MAX__;
-  if (!usable || span < 0x1p-100F) {
-    std::memset(q, 128, static_cast<std::size_t>(k));
-    return {usable ? 0.0F : float_from(0x7FC00000), 128};
-  }
-  const float inverse = 254 / span;
-  const float zero = 1 + V::round_one(-range.low * inverse);
-  const V scale = V::set(inverse), offset = V::set(zero);
+[[gnu::always_inline]] inline void write_codes(const float* x, int k, V scale, V offset, std::uint8_t* q) {
   int i = 0;
+  for (; i + 64 <= k; i += 64) {
+    V codes[4];
+#pragma GCC unroll 4
+    for (int j = 0; j < 4; ++j) codes[j] = V::fma(V::load(x + i + j * 16), scale, offset);
+    V::store_codes(codes, q + i);
+  }
   for (; i + 16 <= k; i += 16) {
     _mm_storeu_si128(reinterpret_cast<__m128i*>(q + i), V::to_codes(V::fma(V::load(x + i), scale, offset)));
   }
@@ -66,36 +28,116 @@ inline RowScale quantize_block(const Range& range, const float* x, int k, std::u
     const V last = V::load_first(x + i, k - i);
     V::store_first_bytes(V::to_codes(V::fma(last, scale, offset)), q + i, k - i);
   }
-  return {span / 254, static_cast<std::int32_t>(zero)};
 }
 
-template <class V, int Rows>
-inline void quantize_group(const float* x, std::ptrdiff_t ldx, int k, std::uint8_t* q, std::ptrdiff_t ldq,
-                           RowScale* rows) {
+/// How many blocks are quantized together: the parameters of all are computed in one vector, else the latency
+/// of two divisions and two reductions (60 cycles) would stand between each block's range and its codes.
+inline constexpr int kBlocksTogether = 16;
+
+/// The ranges of up to 16 blocks, then what makes codes of their values.
+struct BlockParameters {
+  alignas(64) float high[kBlocksTogether], low[kBlocksTogether];  ///< the extreme bits of RowRange
+  alignas(64) float inverse[kBlocksTogether];                     ///< 0: all codes are 128
+  alignas(64) float scale[kBlocksTogether], zero[kBlocksTogether];
+
+  template <class V>
+  [[gnu::always_inline]] void set_range(int i, const RangeLanes<V>& range) {
+    high[i] = float_from(static_cast<std::uint32_t>(V::largest_signed(range.high)));
+    low[i] = float_from(V::largest_unsigned(range.low));
+  }
+
+  template <class V>
+  [[gnu::always_inline]] void compute() {
+    const V nothing = V::set(0.0F);
+    const V least = V::min(nothing, V::load(low));  // of two, one of them NaN, the second
+    const V span = V::load(high) - least;           // NaN or infinite where a value is
+    const auto finite = V::less(span, V::set(__builtin_inff())), tiny = V::less(span, V::set(0x1p-100F));
+    const V factor = V::select(finite, V::set(254.0F) / span, nothing);
+    V::select(tiny, nothing, factor).store(inverse);
+    V::select(tiny, nothing, V::select(finite, span / V::set(254.0F), V::canonical_nan())).store(scale);
+    (V::set(1.0F) - V::round(least * factor)).store(zero);
+  }
+};
+
+/// Writes the codes and the parameters of a block.
+template <class V>
+[[gnu::always_inline]] inline void quantize_block(const BlockParameters& blocks, int i, const float* x, int k,
+                                                  std::uint8_t* q, RowScale* row) {
+  row->scale = blocks.scale[i];
+  if (blocks.inverse[i] == 0) {
+    std::memset(q, 128, static_cast<std::size_t>(k));
+    row->zero = 128;
+    return;
+  }
+  row->zero = static_cast<std::int32_t>(blocks.zero[i]);
+  write_codes(x, k, V::set(blocks.inverse[i]), V::set(blocks.zero[i]), q);
+}
+
+/// Where a walk over the blocks of rows stands.
+struct BlockPlace {
+  std::ptrdiff_t row;
+  int block;
+
+  void advance(int block_begin, int block_end) {
+    if (++block < block_end) return;
+    block = block_begin;
+    ++row;
+  }
+};
+
+/// Quantizes blocks block_begin..block_end-1 of each row. range_of(place, x, length) gives a block's range,
+/// and may change the block's values first.
+template <class V, class Float, class RangeOf>
+[[gnu::always_inline]] inline void quantize_blocks(Float* x, std::ptrdiff_t ldx, int m, int k,
+                                                   int block_begin, int block_end, std::uint8_t* q,
+                                                   std::ptrdiff_t ldq, RowScale* rows, RangeOf range_of) {
   const int blocks = row_block_count(k), depth = row_block_depth(k);
-  for (int b = 0; b < blocks; ++b) {
-    const int begin = b * depth, length = b + 1 < blocks ? depth : k - begin;
-    Range ranges[Rows];
-    ranges_of<V, Rows>(x + begin, ldx, length, ranges);
-#pragma GCC unroll 8
-    for (int r = 0; r < Rows; ++r) {
-      rows[r * blocks + b] = quantize_block<V>(ranges[r], x + r * ldx + begin, length, q + r * ldq + begin);
+  const auto length = [&](int block) { return block + 1 < blocks ? depth : k - block * depth; };
+  std::ptrdiff_t left = static_cast<std::ptrdiff_t>(m) * (block_end - block_begin);
+  BlockParameters parameters{};
+  for (BlockPlace first{0, block_begin}; left > 0; left -= kBlocksTogether) {
+    const int count = left < kBlocksTogether ? static_cast<int>(left) : kBlocksTogether;
+    BlockPlace place = first;
+    for (int i = 0; i < count; ++i, place.advance(block_begin, block_end)) {
+      parameters.set_range<V>(
+          i, range_of(place, x + place.row * ldx + place.block * depth, length(place.block)));
+    }
+    parameters.compute<V>();
+    for (int i = 0; i < count; ++i, first.advance(block_begin, block_end)) {
+      const std::ptrdiff_t begin = static_cast<std::ptrdiff_t>(first.block) * depth;
+      quantize_block<V>(parameters, i, x + first.row * ldx + begin, length(first.block),
+                        q + first.row * ldq + begin, rows + first.row * blocks + first.block);
     }
   }
-  const auto padding = static_cast<std::size_t>(padded_depth(k) - k);
-  for (int r = 0; padding > 0 && r < Rows; ++r) std::memset(q + r * ldq + k, 128, padding);
+  const auto padding = block_end == blocks ? static_cast<std::size_t>(padded_depth(k) - k) : 0;
+  for (std::ptrdiff_t row = 0; padding > 0 && row < m; ++row) std::memset(q + row * ldq + k, 128, padding);
 }
 
 template <class V>
 void quantize_rows_u8(const float* x, std::ptrdiff_t ldx, int m, int k, std::uint8_t* q, std::ptrdiff_t ldq,
                       RowScale* rows) noexcept {
-  constexpr int kGroup = V::kRowsTogether;
-  const int blocks = row_block_count(k);
-  int row = 0;
-  for (; row + kGroup <= m; row += kGroup) {
-    quantize_group<V, kGroup>(x + row * ldx, ldx, k, q + row * ldq, ldq, rows + row * blocks);
-  }
-  for (; row < m; ++row) quantize_group<V, 1>(x + row * ldx, ldx, k, q + row * ldq, ldq, rows + row * blocks);
+  quantize_blocks<V>(x, ldx, m, k, 0, row_block_count(k), q, ldq, rows,
+                     [](const BlockPlace&, const float* values, int n) { return range_of<V>(values, n); });
+}
+
+template <class V>
+void quantize_ranged_u8(const RangedRows& args) noexcept {
+  const int blocks = row_block_count(args.k);
+  quantize_blocks<V>(args.x, args.ldx, args.m, args.k, args.block_begin, args.block_end, args.q, args.ldq,
+                     args.rows, [&](const BlockPlace& place, const float*, int) {
+                       return RangeLanes<V>::load(args.ranges[place.row * blocks + place.block]);
+                     });
+}
+
+/// Each value becomes function(value) before its row is quantized.
+template <class V, V (*function)(V)>
+void activate_quantize_rows_u8(const ActivatedRows& args) noexcept {
+  quantize_blocks<V>(args.x, args.ldx, args.m, args.k, args.block_begin, args.block_end, args.q, args.ldq,
+                     args.rows, [&](const BlockPlace&, float* values, int n) {
+                       RangeLanes<V> range;
+                       activate_row<V, function>(values, n, range);
+                       return range;
+                     });
 }
 
 /// The first n bytes, 0 beyond.
@@ -135,9 +177,8 @@ void quantize_rows_u4(const float* x, std::ptrdiff_t ldx, int m, int k, int row_
   for (int row = 0; row < m; ++row, x += ldx, q += ldq, rows += blocks) {
     for (int b = 0; b < blocks; ++b) {
       const int begin = b * depth, length = b + 1 < blocks ? depth : k - begin;
-      Range range[1];
-      ranges_of<V, 1>(x + begin, 0, length, range);
-      rows[b] = quantize_block_u4<V>(range[0], x + begin, length, q + begin / 2);
+      const Range range = range_of<V>(x + begin, length).total();
+      rows[b] = quantize_block_u4<V>(range, x + begin, length, q + begin / 2);
     }
     std::memset(q + used, 0, size - used);
   }
@@ -148,9 +189,7 @@ float absmax(const float* x, std::ptrdiff_t n) noexcept {
   float largest = 0;
   constexpr std::ptrdiff_t kPiece = 1 << 20;
   for (std::ptrdiff_t i = 0; i < n; i += kPiece) {
-    Range ranges[1];
-    ranges_of<V, 1>(x + i, 0, static_cast<int>(n - i < kPiece ? n - i : kPiece), ranges);
-    const Range& range = ranges[0];
+    const Range range = range_of<V>(x + i, static_cast<int>(n - i < kPiece ? n - i : kPiece)).total();
     if (!range.finite) return float_from(0x7FC00000);
     const float magnitude = -range.low > range.high ? -range.low : range.high;
     if (magnitude > largest) largest = magnitude;
