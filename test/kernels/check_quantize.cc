@@ -28,6 +28,7 @@ void quantize_case(Context& context, int m, int k, int kind) {
 }
 
 void quantize_u4_case(Context& context, int m, int k, int row_block, int kind) {
+  if (!context.takes()) return;
   const PackFormat format{.bits = 4, .row_block = row_block};
   const std::ptrdiff_t ldx = k + context.random.integer(0, 5),
                        ldq = padded_depth(k) / 2 + context.random.integer(0, 3);
@@ -87,6 +88,7 @@ RowRange range_of(const float* x, int k) {
 }
 
 void ranged_case(Context& context, int m, int k, int kind) {
+  if (!context.takes()) return;
   const std::ptrdiff_t ldx = k + context.random.integer(0, 5),
                        ldq = padded_depth(k) + context.random.integer(0, 3);
   const int blocks = row_block_count(k), depth = row_block_depth(k);
@@ -126,6 +128,7 @@ void check_quantize_ranged_u8(Context& context) {
 namespace {
 
 void gelu_case(Context& context, int m, int k, int kind) {
+  if (!context.takes()) return;
   const std::ptrdiff_t ldx = k + context.random.integer(0, 5),
                        ldq = padded_depth(k) + context.random.integer(0, 3);
   const int blocks = row_block_count(k);
