@@ -1,7 +1,8 @@
 // AVX-512 (F, BW, DQ, VL) with VNNI.
 #include "kernels/portable/entries.h"
-#include "kernels/scalar/gemm.h"
 #include "kernels/x86/f32x16_avx512.h"
+#include "kernels/x86/gemm_u4s4_avx512vnni.h"
+#include "kernels/x86/gemm_u8s4_avx512vnni.h"
 #include "kernels/x86/gemm_u8s8_avx512vnni.h"
 
 namespace nybble::kernels {
@@ -12,9 +13,9 @@ constinit const KernelSet kAvx512VnniSet = [] {
   set.gemm_u8s8 = avx512vnni::gemm_u8s8;
   set.gemm_u8s7 = avx512vnni::gemm_u8s8;
   set.gemm_u8s6 = avx512vnni::gemm_u8s8;
-  set.gemm_u8s5 = scalar::gemm<8>;
-  set.gemm_u8s4 = scalar::gemm<8>;
-  set.gemm_u4s4 = scalar::gemm<4>;
+  set.gemm_u8s5 = avx512vnni::gemm_u8s8;
+  set.gemm_u8s4 = avx512vnni::gemm_u8s4;
+  set.gemm_u4s4 = avx512vnni::gemm_u4s4;
   return set;
 }();
 
