@@ -10,6 +10,7 @@ constinit const KernelSet kAmxSet = [] {
   set.gemm_u8s8 = amx::gemm_u8s8;
   set.gemm_u8s7 = amx::gemm_u8s8;
   set.gemm_u8s6 = amx::gemm_u8s8;
+  set.gemm_u8s5 = amx::gemm_u8s8;
   return set;
 }();
 

@@ -2,9 +2,10 @@
 #pragma once
 
 #include "kernels/portable/entries.h"
-#include "kernels/scalar/gemm.h"
 #include "kernels/x86/attention_s8.h"
 #include "kernels/x86/f32x16_avx512.h"
+#include "kernels/x86/gemm_u4s4_avx512vnni.h"
+#include "kernels/x86/gemm_u8s4_avx512vnni.h"
 #include "kernels/x86/gemm_u8s8_avx512vnni.h"
 #include "kernels/x86/lanes_avx512.h"
 
@@ -15,9 +16,9 @@ constexpr KernelSet avx512vnni_entries(const char* name) {
   set.gemm_u8s8 = avx512vnni::gemm_u8s8;
   set.gemm_u8s7 = avx512vnni::gemm_u8s8;
   set.gemm_u8s6 = avx512vnni::gemm_u8s8;
-  set.gemm_u8s5 = scalar::gemm<8>;
-  set.gemm_u8s4 = scalar::gemm<8>;
-  set.gemm_u4s4 = scalar::gemm<4>;
+  set.gemm_u8s5 = avx512vnni::gemm_u8s8;
+  set.gemm_u8s4 = avx512vnni::gemm_u8s4;
+  set.gemm_u4s4 = avx512vnni::gemm_u4s4;
   set.attention_s8 = attention_s8<LanesAvx512Vnni, F32x16Avx512>;
   return set;
 }

@@ -1,9 +1,9 @@
 // The reference set: baseline x86-64, the definition of every entry's bits.
 #include "kernels/scalar/attention_f32.h"
+#include "kernels/scalar/attention_s8.h"
 #include "kernels/scalar/epilogues.h"
 #include "kernels/scalar/gemm.h"
 #include "kernels/scalar/pack.h"
-#include "kernels/scalar/attention_s8.h"
 #include "kernels/scalar/quantize.h"
 #include "kernels/scalar/rows.h"
 #include "kernels/scalar/softmax.h"

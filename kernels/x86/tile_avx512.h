@@ -149,6 +149,10 @@ template <int Rows, int Blocks>
   }
 }
 
+/// What stands for the zero codes of a product per channel, and whether a type is that of one in groups.
+template <class Zero>
+inline constexpr bool kHasGroups = __is_same(Zero, const std::int8_t*);
+
 /// The running sums h over the groups of a block of row parameters: in L1, because the registers hold sums.
 template <int Rows, int Blocks>
 struct GroupSums {
@@ -197,7 +201,7 @@ inline void finish_groups(const GroupSums<Rows, Blocks>& sums, const Strip& stri
 }
 
 /// One tile of C. `Product` says how sums are made:
-///   void sums(a, lda, strip, begin, end, zero codes of the group or null, sum)
+///   void sums(a, lda, strip, begin, end, nullptr or the zero codes of the group, sum)
 /// which adds the products over [begin, end), begin a multiple of 32; both sides are padded to 64 with
 /// products of 0. `strip` and `rows` by value: after each store through a vector type a reference would have
 /// to be read again. Never inlined into each other: g++ 12 would move sums from register to register for the
@@ -265,11 +269,11 @@ inline void tile_of_rows(const GemmArgs& args, const Strip& strip, const RowBloc
 
 /// All rows of a strip of Blocks · 16 columns, in nearly equal row blocks of up to Rows.
 template <class Product, int Rows, int Blocks>
-inline void strip_of_rows(const GemmArgs& args, int p, const Strip& strip) {
+inline void strip_of_rows(const GemmArgs& args, int p, const Strip& strip, int first_row) {
   const int blocks = (args.m + Rows - 1) / Rows;
   for (int i = 0; i < blocks; ++i) {
     RowBlock rows = row_block(args, p, i, blocks);
-    rows.c += strip.column, rows.column += strip.column;
+    rows.c += strip.column, rows.column += strip.column, rows.row += first_row;
     tile_of_rows<Product, Rows, Blocks>(args, strip, rows);
   }
 }
@@ -277,8 +281,9 @@ inline void strip_of_rows(const GemmArgs& args, int p, const Strip& strip) {
 /// Up to this many rows a strip is 64 columns wide, beyond 32.
 inline constexpr int kFewRows = 4;
 
+/// `first_row`: the row of C at which args.c stands.
 template <class Product>
-inline void gemm(const GemmArgs& args) noexcept {
+inline void gemm(const GemmArgs& args, int first_row = 0) noexcept {
   const std::uint32_t row_scale = greatest_row_scale(args);
   for (int p = args.panel_begin; p < args.panel_end; ++p) {
     const Panel panel = panel_of(args, p);
@@ -287,13 +292,13 @@ inline void gemm(const GemmArgs& args) noexcept {
       Strip strip = strip_of(panel, column);
       strip.may_be_nan = nan;
       if (args.m <= kFewRows && panel.width == kPanelColumns) {
-        strip_of_rows<Product, kFewRows, 4>(args, p, strip);
+        strip_of_rows<Product, kFewRows, 4>(args, p, strip, first_row);
         column += 64;
       } else if (panel.width - column >= 32) {
-        strip_of_rows<Product, Product::kRows, 2>(args, p, strip);
+        strip_of_rows<Product, Product::kRows, 2>(args, p, strip, first_row);
         column += 32;
       } else {
-        strip_of_rows<Product, Product::kRows / 2, 1>(args, p, strip);
+        strip_of_rows<Product, Product::kRows / 2, 1>(args, p, strip, first_row);
         column += 16;
       }
     }
