@@ -3,8 +3,8 @@
 //
 //   count_products --isa NAME [--product NAME]...      prints one JSON object a line
 //
-// A product is one call for all of C, f32 results with scales, zero points and bias; oneDNN's is its whole
-// u8s8s32 matmul primitive with weights in the layout that it asks for and int32 results, so it does less.
+// A product is one call for all of C, f32 results with scales, zero points and bias. oneDNN's are its whole
+// matmul primitives u8s8s32 and u8s8f32, weights in the layout that they ask for.
 #include <x86intrin.h>
 
 #include <algorithm>
@@ -118,30 +118,55 @@ void count_product(const KernelSet& set, const Product& product, int n, int k,
   }
 }
 
-void count_onednn(const std::string& isa, const Shape& s) {
+/// `as_floats`: results in f32 with a scale a column, a bias and one zero point for all rows; else the bare
+/// int32 sums. It has no parameters by row.
+void count_onednn(const std::string& isa, const Shape& s, bool as_floats) {
   using dnnl::memory;
   const dnnl::engine engine(dnnl::engine::kind::cpu, 0);
   dnnl::stream stream(engine);
   const memory::desc a_desc({s.m, s.k}, memory::data_type::u8, memory::format_tag::ab);
   const memory::desc any_desc({s.k, s.n}, memory::data_type::s8, memory::format_tag::any);
-  const memory::desc c_desc({s.m, s.n}, memory::data_type::s32, memory::format_tag::ab);
+  const memory::desc c_desc({s.m, s.n}, as_floats ? memory::data_type::f32 : memory::data_type::s32,
+                            memory::format_tag::ab);
+  const memory::desc bias_desc({1, s.n}, memory::data_type::f32, memory::format_tag::ab);
+  dnnl::primitive_attr attributes;
+  memory scales({{s.n}, memory::data_type::f32, memory::format_tag::a}, engine), bias(bias_desc, engine);
+  memory zero({{1}, memory::data_type::s32, memory::format_tag::a}, engine);
+  std::fill_n(static_cast<float*>(scales.get_data_handle()), s.n, 0.01F);
+  std::fill_n(static_cast<float*>(bias.get_data_handle()), s.n, 0.5F);
+  *static_cast<std::int32_t*>(zero.get_data_handle()) = 7;
+  std::unordered_map<int, memory> arguments;
+  if (as_floats) arguments = {{DNNL_ARG_BIAS, bias}};
 #if DNNL_VERSION_MAJOR >= 3
-  const dnnl::matmul::primitive_desc description(engine, a_desc, any_desc, c_desc);
+  if (as_floats) {
+    attributes.set_scales_mask(DNNL_ARG_WEIGHTS, 2), attributes.set_zero_points_mask(DNNL_ARG_SRC, 0);
+    arguments.emplace(DNNL_ARG_ATTR_SCALES | DNNL_ARG_WEIGHTS, scales);
+    arguments.emplace(DNNL_ARG_ATTR_ZERO_POINTS | DNNL_ARG_SRC, zero);
+  }
+  const auto description =
+      as_floats ? dnnl::matmul::primitive_desc(engine, a_desc, any_desc, bias_desc, c_desc, attributes)
+                : dnnl::matmul::primitive_desc(engine, a_desc, any_desc, c_desc);
 #else
-  const dnnl::matmul::primitive_desc description(dnnl::matmul::desc(a_desc, any_desc, c_desc), engine);
+  if (as_floats) {
+    attributes.set_output_scales(2, std::vector<float>(s.n, 0.01F));
+    attributes.set_zero_points(DNNL_ARG_SRC, 0, {7});
+  }
+  const dnnl::matmul::desc operation = as_floats ? dnnl::matmul::desc(a_desc, any_desc, bias_desc, c_desc)
+                                                 : dnnl::matmul::desc(a_desc, any_desc, c_desc);
+  const dnnl::matmul::primitive_desc description(operation, attributes, engine);
 #endif
   const dnnl::matmul primitive(description);
   memory a(a_desc, engine), w(description.weights_desc(), engine), c(c_desc, engine);
   for (const memory* each : {&a, &w}) std::memset(each->get_data_handle(), 1, each->get_desc().get_size());
-  const std::unordered_map<int, memory> arguments = {
-      {DNNL_ARG_SRC, a}, {DNNL_ARG_WEIGHTS, w}, {DNNL_ARG_DST, c}};
+  arguments.insert({{DNNL_ARG_SRC, a}, {DNNL_ARG_WEIGHTS, w}, {DNNL_ARG_DST, c}});
   const auto execute = [&] {
     primitive.execute(stream, arguments);
     stream.wait();
   };
   execute();  // the first call resolves symbols and allocates
   const std::uint64_t count = instructions_of(execute);
-  print((std::string("oneDNN ") + description.impl_info_str()).c_str(), isa, s, count);
+  const std::string name = as_floats ? "oneDNN f32 " : "oneDNN s32 ";
+  print((name + description.impl_info_str()).c_str(), isa, s, count);
 }
 
 /// `wanted` names products, "oneDNN" among them; empty: all.
@@ -156,7 +181,7 @@ void count_all(const KernelSet& set, const std::vector<std::string>& wanted) {
       if (want(product.name)) count_product(set, product, n, k, row_counts);
     }
     for (const int m : row_counts) {
-      if (want("oneDNN")) count_onednn(set.name, {m, n, k});
+      if (want("oneDNN")) count_onednn(set.name, {m, n, k}, false), count_onednn(set.name, {m, n, k}, true);
     }
   }
 }

@@ -2,9 +2,8 @@
 //
 // A step of 64 along K is two tiles of A, loaded from the rows as they stand, two of W, loaded from the pack
 // with the panel's stride, and four products: 65536 multiplications in eight instructions. So what is left
-// to save is the way from sums to floats: tiles can only be stored, the sums go through 4 KB of L1, and
-// avx512vnni's finish takes them from there. Below 16 rows a tile of A is mostly empty: avx512vnni's product
-// does those.
+// to save is the way from sums to floats: tiles can only be stored, the sums go through 8 KB of L1. Below 16
+// rows a tile of A is mostly empty: avx512vnni's product does those.
 //
 // The tiles' shapes are set at the head of a call and released at its end: between calls there is no state,
 // and no thread is left with 8 KB of tiles for the operating system to save. That is one ldtilecfg and one
@@ -19,7 +18,7 @@ namespace nybble::kernels::amx {
 
 inline constexpr int kTile = 16;          ///< rows of a tile, and its columns of int32
 inline constexpr int kStep = 64;          ///< along K: a tile of A is 16 rows × 64 codes
-inline constexpr int kBlock = 2 * kTile;  ///< rows of a row block, columns of a strip
+inline constexpr int kBlock = 2 * kTile;  ///< rows of a row block
 
 /// What ldtilecfg reads. Tiles 0 to 3 hold sums (two of the upper rows, two of the lower), 4 and 5 rows of
 /// A, 6 and 7 weights: 16 quads × 16 columns.
@@ -39,17 +38,17 @@ struct alignas(64) TileShapes {
   void load() const { __asm__ volatile("ldtilecfg %0" : : "m"(*this)); }
 };
 
-/// The sums of a row block and a strip.
+/// The sums of a row block and a panel.
 struct Sums {
-  alignas(64) std::int32_t at[kBlock][kBlock];
+  alignas(64) std::int32_t at[kBlock][kPanelColumns];
 };
 
 /// `steps` steps of 64 along K for one or two tiles of rows and of columns; `b_stride` bytes from quad to
 /// quad.
 template <bool TwoRows, bool TwoColumns>
 inline void multiply(const std::uint8_t* a, std::ptrdiff_t lda, const std::byte* b, std::ptrdiff_t b_stride,
-                     int steps, Sums& sums) {
-  constexpr std::ptrdiff_t kStride = sizeof sums.at[0];
+                     int steps, std::int32_t* sums) {
+  constexpr std::ptrdiff_t kStride = sizeof Sums::at[0];
   const std::uint8_t* lower = a + kTile * lda;
   _tile_zero(0);
   if constexpr (TwoColumns) _tile_zero(1);
@@ -69,86 +68,125 @@ inline void multiply(const std::uint8_t* a, std::ptrdiff_t lda, const std::byte*
     }
     if constexpr (TwoRows && TwoColumns) _tile_dpbusd(3, 5, 7);
   }
-  _tile_stored(0, &sums.at[0][0], kStride);
-  if constexpr (TwoColumns) _tile_stored(1, &sums.at[0][kTile], kStride);
-  if constexpr (TwoRows) _tile_stored(2, &sums.at[kTile][0], kStride);
-  if constexpr (TwoRows && TwoColumns) _tile_stored(3, &sums.at[kTile][kTile], kStride);
+  _tile_stored(0, sums, kStride);
+  if constexpr (TwoColumns) _tile_stored(1, sums + kTile, kStride);
+  if constexpr (TwoRows) _tile_stored(2, sums + kTile * kPanelColumns, kStride);
+  if constexpr (TwoRows && TwoColumns) _tile_stored(3, sums + kTile * kPanelColumns + kTile, kStride);
 }
 
-/// Part of a row block: sums to floats, K block `block` of `blocks`. By value and never inlined, as the tiles
-/// of avx512vnni.
-template <int Rows, int Blocks>
-[[gnu::noinline]] inline void finish_rows(const avx512::Strip strip, const RowBlock rows, std::ptrdiff_t ldc,
-                                          const std::int32_t* sums, int block, int blocks) {
-  __m512i sum[Rows][Blocks];
-  avx512::start_centred(strip, rows.rows + block, block, blocks, sum);
-#pragma GCC unroll 16
-  for (int r = 0; r < Rows; ++r) {
-#pragma GCC unroll 2
+/// The sums of a row block and a panel over [begin, end) of K, begin a multiple of 64.
+template <bool TwoRows>
+inline void multiply_panel(const GemmArgs& args, const Panel& panel, const RowBlock& rows, int begin, int end,
+                           Sums& sums) {
+  const std::uint8_t* a = rows.a + begin;
+  const std::ptrdiff_t stride = panel.width * 4;
+  const std::byte* b = panel.weights + begin / 4 * stride;
+  const int steps = (end - begin + kStep - 1) / kStep;
+  int column = 0;
+  for (; column + kTile < panel.width; column += 2 * kTile) {
+    multiply<TwoRows, true>(a, args.lda, b + column * 4, stride, steps, &sums.at[0][column]);
+  }
+  if (column < panel.width) {
+    multiply<TwoRows, false>(a, args.lda, b + column * 4, stride, steps, &sums.at[0][column]);
+  }
+}
+
+/// What Blocks · 16 columns bring to their sums. In registers while a loop passes over the rows: avx512's
+/// finish has the sums there instead, and would load these for every few rows, a tenth of the instructions.
+template <int Blocks>
+struct Columns {
+  __m512i negative_colsum[Blocks];
+  __m512 scale[Blocks], bias[Blocks];
+
+  [[gnu::always_inline]] Columns(const Panel& panel, int block) {
+#pragma GCC unroll 4
     for (int j = 0; j < Blocks; ++j) {
-      sum[r][j] = _mm512_add_epi32(sum[r][j], _mm512_load_si512(sums + r * kBlock + j * kTile));
+      const __m512i colsum = _mm512_loadu_si512(panel.colsum + block * kPanelColumns + j * kTile);
+      negative_colsum[j] = _mm512_sub_epi32(_mm512_setzero_si512(), colsum);
+      avx512::pin(negative_colsum[j]);  // or g++ subtracts after all, for which the sums must be loaded first
+      scale[j] = _mm512_loadu_ps(panel.scale + j * kTile), bias[j] = _mm512_loadu_ps(panel.bias + j * kTile);
     }
   }
-  if (blocks == 1) {
-    avx512::finish_single(sum, strip, rows, ldc);
-  } else {
-    avx512::finish_block(sum, strip, rows.rows + block, blocks, rows.c, ldc, block == 0, block + 1 == blocks);
+  /// t - zero·colsum of block j.
+  [[gnu::always_inline]] __m512 centred(const std::int32_t* sums, std::int32_t zero, int j) const {
+    const __m512i product = _mm512_mullo_epi32(_mm512_set1_epi32(zero), negative_colsum[j]);
+    return _mm512_cvtepi32_ps(_mm512_add_epi32(product, _mm512_load_si512(sums + j * kTile)));
   }
-}
+};
 
-/// `rows.count` rows, Rows or fewer.
-template <int Rows, int Blocks>
-inline void finish_up_to(const avx512::Strip& strip, const RowBlock& rows, std::ptrdiff_t ldc,
-                         const std::int32_t* sums, int block, int blocks) {
-  if constexpr (Rows > 1) {
-    if (rows.count < Rows) return finish_up_to<Rows - 1, Blocks>(strip, rows, ldc, sums, block, blocks);
-  }
-  finish_rows<Rows, Blocks>(strip, rows, ldc, sums, block, blocks);
-}
-
-/// A row block in nearly equal parts, each of which has its 2 · 11 sums in registers.
+/// The only K block: f = fma(t - zero·colsum, s_row·s_col, bias). May store any NaN.
 template <int Blocks>
-inline void finish_sums(const avx512::Strip& strip, const RowBlock& rows, std::ptrdiff_t ldc,
-                        const Sums& sums, int block, int blocks) {
-  constexpr int kRows = 11;
-  const int parts = (rows.count + kRows - 1) / kRows;
-  for (int i = 0; i < parts; ++i) {
-    const int first = rows.count * i / parts;
-    RowBlock part = rows;
-    part.count = rows.count * (i + 1) / parts - first;
-    part.rows += first * blocks, part.c += first * ldc;
-    finish_up_to<kRows, Blocks>(strip, part, ldc, sums.at[first], block, blocks);
+inline void finish_single(const Panel& panel, const RowBlock& rows, std::ptrdiff_t ldc, const Sums& sums) {
+  const Columns<Blocks> columns(panel, 0);
+  const RowScale* row = rows.rows;
+  const std::int32_t* from = sums.at[0];
+  float* c = rows.c;
+  for (const RowScale* end = row + rows.count; row < end; ++row, from += kPanelColumns, c += ldc) {
+#pragma GCC unroll 4
+    for (int j = 0; j < Blocks; ++j) {
+      const __m512 both = _mm512_mul_ps(_mm512_set1_ps(row->scale), columns.scale[j]);
+      _mm512_storeu_ps(c + j * kTile,
+                       _mm512_fmadd_ps(columns.centred(from, row->zero, j), both, columns.bias[j]));
+    }
   }
 }
 
-/// One row block of a strip of 16 or 32 columns.
-template <bool TwoRows, bool TwoColumns>
-inline void product(const GemmArgs& args, const avx512::Strip& strip, const RowBlock& rows) {
-  constexpr int kBlocks = TwoColumns ? 2 : 1;
+/// K block `block` of several: f = fma(t_b - zero_b·colsum_b, s_b, f) in C, from 0 at the first, and after
+/// the last f·s_col + bias.
+template <int Blocks>
+inline void finish_block(const Panel& panel, const RowBlock& rows, std::ptrdiff_t ldc, const Sums& sums,
+                         int block, int blocks) {
+  const Columns<Blocks> columns(panel, block);
+  const RowScale* row = rows.rows + block;
+  const std::int32_t* from = sums.at[0];
+  float* c = rows.c;
+  for (int r = 0; r < rows.count; ++r, row += blocks, from += kPanelColumns, c += ldc) {
+#pragma GCC unroll 4
+    for (int j = 0; j < Blocks; ++j) {
+      const __m512 before = block == 0 ? _mm512_setzero_ps() : _mm512_loadu_ps(c + j * kTile);
+      const __m512 f =
+          _mm512_fmadd_ps(columns.centred(from, row->zero, j), _mm512_set1_ps(row->scale), before);
+      if (block + 1 < blocks) {
+        _mm512_storeu_ps(c + j * kTile, f);
+      } else {
+        avx512::store_canonical(c + j * kTile, _mm512_fmadd_ps(f, columns.scale[j], columns.bias[j]));
+      }
+    }
+  }
+}
+
+template <int Blocks>
+inline void finish_sums(const Panel& panel, const RowBlock& rows, std::ptrdiff_t ldc, const Sums& sums,
+                        int block, int blocks) {
+  if (blocks == 1) return finish_single<Blocks>(panel, rows, ldc, sums);
+  finish_block<Blocks>(panel, rows, ldc, sums, block, blocks);
+}
+
+/// One row block of a panel. `may_be_nan`: what avx512::may_be_nan says of it.
+template <bool TwoRows>
+inline void product(const GemmArgs& args, const Panel& panel, const RowBlock& rows, bool may_be_nan) {
   const int blocks = row_block_count(args.k), depth = row_block_depth(args.k);
   Sums sums;
   for (int block = 0; block < blocks; ++block) {
     const int begin = block * depth, end = block + 1 < blocks ? begin + depth : args.k;
-    multiply<TwoRows, TwoColumns>(rows.a + begin, args.lda, strip.weights + begin / 4 * strip.stride,
-                                  strip.stride, (end - begin + kStep - 1) / kStep, sums);
-    finish_sums<kBlocks>(strip, rows, args.ldc, sums, block, blocks);
-  }
-  if (strip.may_be_nan && blocks == 1) avx512::make_canonical(rows.c, args.ldc, rows.count, kBlocks * kTile);
-  finish(args, rows, kBlocks * kTile);
-}
-
-/// All rows of a strip, in `blocks` row blocks of `height` rows or one less.
-inline void strip_of_rows(const GemmArgs& args, int p, const avx512::Strip& strip, int blocks, int height) {
-  const bool two_rows = height > kTile, two_columns = strip.panel.width - strip.column > kTile;
-  for (int i = 0; i < blocks; ++i) {
-    RowBlock rows = row_block(args, p, i, blocks);
-    rows.c += strip.column, rows.column += strip.column;
-    if (two_rows) {
-      two_columns ? product<true, true>(args, strip, rows) : product<true, false>(args, strip, rows);
-    } else {
-      two_columns ? product<false, true>(args, strip, rows) : product<false, false>(args, strip, rows);
+    multiply_panel<TwoRows>(args, panel, rows, begin, end, sums);
+    switch (panel.width) {
+      case 16:
+        finish_sums<1>(panel, rows, args.ldc, sums, block, blocks);
+        break;
+      case 32:
+        finish_sums<2>(panel, rows, args.ldc, sums, block, blocks);
+        break;
+      case 48:
+        finish_sums<3>(panel, rows, args.ldc, sums, block, blocks);
+        break;
+      default:
+        finish_sums<4>(panel, rows, args.ldc, sums, block, blocks);
+        break;
     }
   }
+  if (may_be_nan && blocks == 1) avx512::make_canonical(rows.c, args.ldc, rows.count, panel.width);
+  finish(args, rows, panel.width);
 }
 
 inline void gemm_u8s8(const GemmArgs& args) noexcept {
@@ -162,10 +200,9 @@ inline void gemm_u8s8(const GemmArgs& args) noexcept {
   for (int p = args.panel_begin; p < args.panel_end; ++p) {
     const Panel panel = panel_of(args, p);
     const bool nan = avx512::may_be_nan(row_scale, panel.scale, panel.width);
-    for (int column = 0; column < panel.width; column += kBlock) {
-      avx512::Strip strip = avx512::strip_of(panel, column);
-      strip.may_be_nan = nan;
-      strip_of_rows(args, p, strip, blocks, height);
+    for (int i = 0; i < blocks; ++i) {
+      const RowBlock rows = row_block(args, p, i, blocks);
+      height > kTile ? product<true>(args, panel, rows, nan) : product<false>(args, panel, rows, nan);
     }
   }
   _tile_release();
