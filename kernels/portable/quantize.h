@@ -4,6 +4,7 @@
 #include <immintrin.h>
 
 #include <cstring>
+#include <type_traits>
 
 #include "kernels/kernel_set.h"
 #include "kernels/portable/epilogues.h"
@@ -11,16 +12,20 @@
 
 namespace nybble::kernels {
 
-/// The codes of x[0..k), whose values are within the range that gave `scale` and `offset`.
+/// 64 codes of x[0..64).
 template <class V>
-[[gnu::always_inline]] inline void write_codes(const float* x, int k, V scale, V offset, std::uint8_t* q) {
-  int i = 0;
-  for (; i + 64 <= k; i += 64) {
-    V codes[4];
+[[gnu::always_inline]] inline void write_64_codes(const float* x, V scale, V offset, std::uint8_t* q) {
+  V codes[4];
 #pragma GCC unroll 4
-    for (int j = 0; j < 4; ++j) codes[j] = V::fma(V::load(x + i + j * 16), scale, offset);
-    V::store_codes(codes, q + i);
-  }
+  for (int j = 0; j < 4; ++j) codes[j] = V::fma(V::load(x + j * 16), scale, offset);
+  V::store_codes(codes, q);
+}
+
+/// The codes of x[i..k), whose values are within the range that gave `scale` and `offset`.
+template <class V>
+[[gnu::always_inline]] inline void write_codes(const float* x, int i, int k, V scale, V offset,
+                                               std::uint8_t* q) {
+  for (; i + 64 <= k; i += 64) write_64_codes(x + i, scale, offset, q + i);
   for (; i + 16 <= k; i += 16) {
     _mm_storeu_si128(reinterpret_cast<__m128i*>(q + i), V::to_codes(V::fma(V::load(x + i), scale, offset)));
   }
@@ -30,114 +35,222 @@ template <class V>
   }
 }
 
-/// How many blocks are quantized together: the parameters of all are computed in one vector, else the latency
-/// of two divisions and two reductions (60 cycles) would stand between each block's range and its codes.
-inline constexpr int kBlocksTogether = 16;
+/// How many blocks are quantized together, at most: the parameters of all are computed in one vector.
+inline constexpr int kBlocksTogether = 8;
 
-/// The ranges of up to 16 blocks, then what makes codes of their values.
+/// What makes codes of the values of some blocks.
 struct BlockParameters {
-  alignas(64) float high[kBlocksTogether], low[kBlocksTogether];  ///< the extreme bits of RowRange
-  alignas(64) float inverse[kBlocksTogether];                     ///< 0: all codes are 128
-  alignas(64) float scale[kBlocksTogether], zero[kBlocksTogether];
+  alignas(64) float inverse[16];  ///< 0: all codes are 128
+  alignas(64) float scale[16], zero[16];
+};
+
+/// The bits of the extremes of some blocks, in 16 lanes each. Not set to 0 at first, which costs 100 cycles
+/// (`rep stos`): blocks that are not there have parameters that nobody reads.
+struct BlockRanges {
+  alignas(64) float high[kBlocksTogether][16], low[kBlocksTogether][16];
 
   template <class V>
-  [[gnu::always_inline]] void set_range(int i, const RangeLanes<V>& range) {
-    high[i] = float_from(static_cast<std::uint32_t>(V::largest_signed(range.high)));
-    low[i] = float_from(V::largest_unsigned(range.low));
+  [[gnu::always_inline]] void set(int i, const RangeLanes<V>& range) {
+    range.high.store(high[i]);
+    range.low.store(low[i]);
   }
 
   template <class V>
-  [[gnu::always_inline]] void compute() {
+  [[gnu::always_inline]] void compute(BlockParameters& parameters) const {
+    V highs[kBlocksTogether], lows[kBlocksTogether], greatest, least;
+#pragma GCC unroll 8
+    for (int i = 0; i < kBlocksTogether; ++i) highs[i] = V::load(high[i]), lows[i] = V::load(low[i]);
+    V::largest_of(highs, lows, greatest, least);
     const V nothing = V::set(0.0F);
-    const V least = V::min(nothing, V::load(low));  // of two, one of them NaN, the second
-    const V span = V::load(high) - least;           // NaN or infinite where a value is
+    least = V::min(nothing, least);   // of two, one of them NaN, the second
+    const V span = greatest - least;  // NaN or infinite where a value is
     const auto finite = V::less(span, V::set(__builtin_inff())), tiny = V::less(span, V::set(0x1p-100F));
     const V factor = V::select(finite, V::set(254.0F) / span, nothing);
-    V::select(tiny, nothing, factor).store(inverse);
-    V::select(tiny, nothing, V::select(finite, span / V::set(254.0F), V::canonical_nan())).store(scale);
-    (V::set(1.0F) - V::round(least * factor)).store(zero);
+    V::select(tiny, nothing, factor).store(parameters.inverse);
+    V::select(tiny, nothing, V::select(finite, span / V::set(254.0F), V::canonical_nan()))
+        .store(parameters.scale);
+    (V::set(1.0F) - V::round(least * factor)).store(parameters.zero);
   }
 };
 
-/// Writes the codes and the parameters of a block.
-template <class V>
-[[gnu::always_inline]] inline void quantize_block(const BlockParameters& blocks, int i, const float* x, int k,
-                                                  std::uint8_t* q, RowScale* row) {
-  row->scale = blocks.scale[i];
-  if (blocks.inverse[i] == 0) {
-    std::memset(q, 128, static_cast<std::size_t>(k));
-    row->zero = 128;
-    return;
-  }
-  row->zero = static_cast<std::int32_t>(blocks.zero[i]);
-  write_codes(x, k, V::set(blocks.inverse[i]), V::set(blocks.zero[i]), q);
+/// A block whose parameters are known.
+struct KnownBlock {
+  const float* x;
+  int k;
+  std::uint8_t* q;
+  float inverse, zero;
+};
+
+/// Sets a block's RowScale; writes its codes if they are all 128, and says whether others remain to be
+/// written.
+[[gnu::always_inline]] inline bool begin_codes(const KnownBlock& block, float scale, RowScale* row) {
+  row->scale = scale;
+  row->zero = 128;
+  if (block.inverse == 0) return std::memset(block.q, 128, static_cast<std::size_t>(block.k)), false;
+  row->zero = static_cast<std::int32_t>(block.zero);
+  return true;
 }
 
-/// Where a walk over the blocks of rows stands.
-struct BlockPlace {
-  std::ptrdiff_t row;
-  int block;
+/// Rows to quantize, block by block; Float is const where they are not changed on the way.
+template <class Float>
+struct BlockWalk {
+  Float* x;
+  std::ptrdiff_t ldx;
+  int m, k, block_begin, block_end;
+  std::uint8_t* q;
+  std::ptrdiff_t ldq;
+  RowScale* rows;
+  int blocks = row_block_count(k), depth = row_block_depth(k);
 
-  void advance(int block_begin, int block_end) {
-    if (++block < block_end) return;
-    block = block_begin;
-    ++row;
+  struct Place {
+    std::ptrdiff_t row;
+    int block;
+  };
+  void advance(Place& place) const {
+    if (++place.block < block_end) return;
+    place.block = block_begin;
+    ++place.row;
+  }
+  Float* values(const Place& at) const {
+    return x + at.row * ldx + static_cast<std::ptrdiff_t>(at.block) * depth;
+  }
+  std::uint8_t* codes(const Place& at) const {
+    return q + at.row * ldq + static_cast<std::ptrdiff_t>(at.block) * depth;
+  }
+  RowScale* row(const Place& at) const { return rows + at.row * blocks + at.block; }
+  KnownBlock known(const Place& at, const BlockParameters& parameters, int i) const {
+    return {values(at), length(at), codes(at), parameters.inverse[i], parameters.zero[i]};
+  }
+  /// Bytes k..padded_depth(k)-1 of the codes.
+  void pad() const {
+    if (block_end < blocks) return;
+    const auto padding = static_cast<std::size_t>(padded_depth(k) - k);
+    for (std::ptrdiff_t i = 0; padding > 0 && i < m; ++i) std::memset(q + i * ldq + k, 128, padding);
+  }
+  int length(const Place& at) const { return at.block + 1 < blocks ? depth : k - at.block * depth; }
+};
+
+/// What the first pass over a block does to 16 values: nothing but to find their range, or an activation.
+template <class V>
+struct Unchanged {
+  [[gnu::always_inline]] static void pass(const float* x, RangeLanes<V>& lanes) { lanes.widen(V::load(x)); }
+  [[gnu::always_inline]] static void pass_first(const float* x, int n, RangeLanes<V>& lanes) {
+    lanes.widen(V::load_first(x, n));
   }
 };
 
-/// Quantizes blocks block_begin..block_end-1 of each row. range_of(place, x, length) gives a block's range,
-/// and may change the block's values first.
-template <class V, class Float, class RangeOf>
-[[gnu::always_inline]] inline void quantize_blocks(Float* x, std::ptrdiff_t ldx, int m, int k,
-                                                   int block_begin, int block_end, std::uint8_t* q,
-                                                   std::ptrdiff_t ldq, RowScale* rows, RangeOf range_of) {
-  const int blocks = row_block_count(k), depth = row_block_depth(k);
-  const auto length = [&](int block) { return block + 1 < blocks ? depth : k - block * depth; };
-  std::ptrdiff_t left = static_cast<std::ptrdiff_t>(m) * (block_end - block_begin);
-  BlockParameters parameters{};
-  for (BlockPlace first{0, block_begin}; left > 0; left -= kBlocksTogether) {
-    const int count = left < kBlocksTogether ? static_cast<int>(left) : kBlocksTogether;
-    BlockPlace place = first;
-    for (int i = 0; i < count; ++i, place.advance(block_begin, block_end)) {
-      parameters.set_range<V>(
-          i, range_of(place, x + place.row * ldx + place.block * depth, length(place.block)));
-    }
-    parameters.compute<V>();
-    for (int i = 0; i < count; ++i, first.advance(block_begin, block_end)) {
-      const std::ptrdiff_t begin = static_cast<std::ptrdiff_t>(first.block) * depth;
-      quantize_block<V>(parameters, i, x + first.row * ldx + begin, length(first.block),
-                        q + first.row * ldq + begin, rows + first.row * blocks + first.block);
-    }
+template <class V, V (*function)(V)>
+struct Activated {
+  [[gnu::always_inline]] static void pass(float* x, RangeLanes<V>& lanes) {
+    const V value = function(V::load(x));
+    value.store(x);
+    lanes.widen(value);
   }
-  const auto padding = block_end == blocks ? static_cast<std::size_t>(padded_depth(k) - k) : 0;
-  for (std::ptrdiff_t row = 0; padding > 0 && row < m; ++row) std::memset(q + row * ldq + k, 128, padding);
+  [[gnu::always_inline]] static void pass_first(float* x, int n, RangeLanes<V>& lanes) {
+    function(V::load_first(x, n)).store_first(x, n);
+    lanes.widen(V::load_first(x, n));  // f(0) beyond the row must not count
+  }
+};
+
+/// The first pass over x[0..n), in steps of 64: fewer turns of a loop than a branch predictor can count.
+template <class V, class Change, class Float>
+[[gnu::always_inline]] inline RangeLanes<V> pass_block(Float* x, int n) {
+  RangeLanes<V> lanes, others;  // two chains
+  int i = 0;
+  for (; i + 64 <= n; i += 64) {
+#pragma GCC unroll 4
+    for (int j = 0; j < 64; j += 16) Change::pass(x + i + j, j % 32 == 0 ? lanes : others);
+  }
+  lanes.high = V::max_signed(lanes.high, others.high);
+  lanes.low = V::max_unsigned(lanes.low, others.low);
+  for (; i + 16 <= n; i += 16) Change::pass(x + i, lanes);
+  if (i < n) Change::pass_first(x + i, n - i, lanes);
+  return lanes;
+}
+
+/// The first pass over the next `count` blocks. Never inlined, as write_chunk: g++ 12 keeps the constants of
+/// either loop in registers only when it stands alone.
+template <class V, class Change, class Float>
+[[gnu::noinline]] void pass_chunk(const BlockWalk<Float>& walk, typename BlockWalk<Float>::Place& next,
+                                  int count, BlockRanges& ranges) {
+  for (int i = 0; i < count; ++i, walk.advance(next)) {
+    ranges.set<V>(i, pass_block<V, Change>(walk.values(next), walk.length(next)));
+  }
+}
+
+/// The codes of the next `count` blocks, whose parameters are known.
+template <class V, class Float>
+[[gnu::noinline]] void write_chunk(const BlockWalk<Float>& walk, typename BlockWalk<Float>::Place& next,
+                                   int count, const BlockParameters& parameters) {
+  for (int i = 0; i < count; ++i, walk.advance(next)) {
+    const KnownBlock block = walk.known(next, parameters, i);
+    if (!begin_codes(block, parameters.scale[i], walk.row(next))) continue;
+    write_codes(block.x, 0, block.k, V::set(block.inverse), V::set(block.zero), block.q);
+  }
+}
+
+/// How many blocks go together: 16 KB of them, so that they are still in L1 when their codes are made.
+inline int chunk_of(int depth, std::ptrdiff_t blocks) {
+  const int fitting = 4096 / depth < 1 ? 1 : 4096 / depth;
+  const int most = fitting < kBlocksTogether ? fitting : kBlocksTogether;
+  return (blocks + 1) / 2 < most ? static_cast<int>((blocks + 1) / 2) : most;
+}
+
+/// Quantizes the blocks of `walk` in chunks: each chunk's codes are made after the parameters of the next
+/// one, whose latency (reductions and divisions, 100 cycles) they hide. ranges_of(next, count, ranges) gives
+/// the ranges of `count` blocks from `next` on, and moves it.
+template <class V, class Float, class RangesOf>
+[[gnu::always_inline]] inline void quantize_blocks(const BlockWalk<Float>& walk, RangesOf ranges_of) {
+  std::ptrdiff_t left = static_cast<std::ptrdiff_t>(walk.m) * (walk.block_end - walk.block_begin);
+  const int chunk = chunk_of(walk.depth, left);
+  BlockRanges ranges;
+  BlockParameters parameters[2];
+  typename BlockWalk<Float>::Place next{0, walk.block_begin}, coded = next;
+  for (int waiting = 0, count, turn = 0; left > 0 || waiting > 0; waiting = count, turn ^= 1) {
+    count = left < chunk ? static_cast<int>(left) : chunk;
+    left -= count;
+    ranges_of(next, count, ranges);
+    ranges.compute<V>(parameters[turn]);
+    write_chunk<V>(walk, coded, waiting, parameters[turn ^ 1]);
+  }
+  walk.pad();
+}
+
+template <class Args>
+inline auto walk_of(const Args& args) {
+  return BlockWalk<std::remove_pointer_t<decltype(args.x)>>{
+      args.x, args.ldx, args.m, args.k, args.block_begin, args.block_end, args.q, args.ldq, args.rows};
+}
+
+/// Quantizes rows by two passes over each block, of which the first may change it.
+template <class V, class Change, class Float>
+inline void quantize_by_passes(const BlockWalk<Float>& walk) {
+  quantize_blocks<V>(walk, [&](auto& next, int count, BlockRanges& ranges) {
+    pass_chunk<V, Change>(walk, next, count, ranges);
+  });
 }
 
 template <class V>
 void quantize_rows_u8(const float* x, std::ptrdiff_t ldx, int m, int k, std::uint8_t* q, std::ptrdiff_t ldq,
                       RowScale* rows) noexcept {
-  quantize_blocks<V>(x, ldx, m, k, 0, row_block_count(k), q, ldq, rows,
-                     [](const BlockPlace&, const float* values, int n) { return range_of<V>(values, n); });
-}
-
-template <class V>
-void quantize_ranged_u8(const RangedRows& args) noexcept {
-  const int blocks = row_block_count(args.k);
-  quantize_blocks<V>(args.x, args.ldx, args.m, args.k, args.block_begin, args.block_end, args.q, args.ldq,
-                     args.rows, [&](const BlockPlace& place, const float*, int) {
-                       return RangeLanes<V>::load(args.ranges[place.row * blocks + place.block]);
-                     });
+  quantize_by_passes<V, Unchanged<V>>(
+      BlockWalk<const float>{x, ldx, m, k, 0, row_block_count(k), q, ldq, rows});
 }
 
 /// Each value becomes function(value) before its row is quantized.
 template <class V, V (*function)(V)>
 void activate_quantize_rows_u8(const ActivatedRows& args) noexcept {
-  quantize_blocks<V>(args.x, args.ldx, args.m, args.k, args.block_begin, args.block_end, args.q, args.ldq,
-                     args.rows, [&](const BlockPlace&, float* values, int n) {
-                       RangeLanes<V> range;
-                       activate_row<V, function>(values, n, range);
-                       return range;
-                     });
+  quantize_by_passes<V, Activated<V, function>>(walk_of(args));
+}
+
+template <class V>
+void quantize_ranged_u8(const RangedRows& args) noexcept {
+  const auto walk = walk_of(args);
+  quantize_blocks<V>(walk, [&](auto& next, int count, BlockRanges& ranges) {
+    for (int i = 0; i < count; ++i, walk.advance(next)) {
+      ranges.set<V>(i, RangeLanes<V>::load(args.ranges[next.row * walk.blocks + next.block]));
+    }
+  });
 }
 
 /// The first n bytes, 0 beyond.

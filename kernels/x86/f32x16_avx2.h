@@ -106,6 +106,18 @@ struct F32x16Avx2 {
     const __m128 two = _mm_max_ps(four, _mm_movehl_ps(four, four));
     return _mm_cvtss_f32(_mm_max_ss(two, _mm_movehdup_ps(two)));
   }
+  /// Lane i < 8 of `signed_rows` becomes the greatest lane of row i, its bits taken as signed integers, and
+  /// of `unsigned_rows` as unsigned ones; the other lanes hold anything. One tree of 31 maxima for all of
+  /// them.
+  static void largest_of(const V (&signed_rows)[8], const V (&unsigned_rows)[8], V& largest_signed,
+                         V& largest_unsigned) {
+    const V sign = set(-0.0F);  // turned, it makes signed integers of unsigned ones
+    V rows[16];
+#pragma GCC unroll 8
+    for (int i = 0; i < 8; ++i) rows[i] = signed_rows[i], rows[i + 8] = exclusive_or(unsigned_rows[i], sign);
+    largest_signed = largest_of(rows);
+    largest_unsigned = exclusive_or(upper_half(largest_signed), sign);
+  }
   static std::int32_t largest_signed(V a) {
     const __m256i half = _mm256_max_epi32(low_bits(a), high_bits(a));
     const __m128i four = _mm_max_epi32(_mm256_castsi256_si128(half), _mm256_extracti128_si256(half, 1));
@@ -179,6 +191,8 @@ struct F32x16Avx2 {
  private:
   static __m256i low_bits(V a) { return _mm256_castps_si256(a.low); }
   static __m256i high_bits(V a) { return _mm256_castps_si256(a.high); }
+  static V exclusive_or(V a, V b) { return {_mm256_xor_ps(a.low, b.low), _mm256_xor_ps(a.high, b.high)}; }
+  static V upper_half(V a) { return {a.high, a.high}; }
   static V integers(__m256i low, __m256i high) {
     return {_mm256_castsi256_ps(low), _mm256_castsi256_ps(high)};
   }
@@ -196,6 +210,29 @@ struct F32x16Avx2 {
   }
   static __m256i quads(__m256 a, __m256 b, __m256 c, __m256 d) {
     return _mm256_blend_epi16(byte_pairs(a, b), _mm256_slli_epi32(byte_pairs(c, d), 16), 0xAA);
+  }
+  /// Each step halves the rows: of two, the greater of halves that stand side by side in one register.
+  [[gnu::always_inline]] static V largest_of(const V (&rows)[16]) {
+    __m256i a[8];
+#pragma GCC unroll 8
+    for (int i = 0; i < 8; ++i) {
+      const __m256i first = _mm256_max_epi32(low_bits(rows[i]), high_bits(rows[i]));
+      const __m256i second = _mm256_max_epi32(low_bits(rows[i + 8]), high_bits(rows[i + 8]));
+      a[i] = _mm256_max_epi32(_mm256_permute2x128_si256(first, second, 0x20),
+                              _mm256_permute2x128_si256(first, second, 0x31));
+    }
+#pragma GCC unroll 4
+    for (int i = 0; i < 4; ++i) {
+      a[i] = _mm256_max_epi32(_mm256_unpacklo_epi32(a[i], a[i + 4]), _mm256_unpackhi_epi32(a[i], a[i + 4]));
+    }
+#pragma GCC unroll 2
+    for (int i = 0; i < 2; ++i) {
+      a[i] = _mm256_max_epi32(_mm256_unpacklo_epi64(a[i], a[i + 2]), _mm256_unpackhi_epi64(a[i], a[i + 2]));
+    }
+    // a[0] holds rows 0, 4, 2, 6 and the same + 8; a[1] those after them.
+    const __m256i order = _mm256_setr_epi32(0, 4, 2, 6, 1, 5, 3, 7);
+    return integers(_mm256_permutevar8x32_epi32(_mm256_permute2x128_si256(a[0], a[1], 0x20), order),
+                    _mm256_permutevar8x32_epi32(_mm256_permute2x128_si256(a[0], a[1], 0x31), order));
   }
   static __m256i first(int n) {
     return _mm256_cmpgt_epi32(_mm256_set1_epi32(n), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));

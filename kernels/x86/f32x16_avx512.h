@@ -66,6 +66,18 @@ struct F32x16Avx512 {
     const __m128 two = _mm_add_ps(four, _mm_movehl_ps(four, four));
     return _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)));
   }
+  /// Lane i < 8 of `signed_rows` becomes the greatest lane of row i, its bits taken as signed integers, and
+  /// of `unsigned_rows` as unsigned ones; the other lanes hold anything. One tree of 31 maxima for all of
+  /// them.
+  static void largest_of(const V (&signed_rows)[8], const V (&unsigned_rows)[8], V& largest_signed,
+                         V& largest_unsigned) {
+    const V sign = set(-0.0F);  // turned, it makes signed integers of unsigned ones
+    V rows[16];
+#pragma GCC unroll 8
+    for (int i = 0; i < 8; ++i) rows[i] = signed_rows[i], rows[i + 8] = exclusive_or(unsigned_rows[i], sign);
+    largest_signed = largest_of(rows);
+    largest_unsigned = exclusive_or(upper_half(largest_signed), sign);
+  }
   static std::int32_t largest_signed(V a) { return _mm512_reduce_max_epi32(bits(a)); }
   static std::uint32_t largest_unsigned(V a) { return _mm512_reduce_max_epu32(bits(a)); }
   static float largest(V a) { return _mm512_reduce_max_ps(a.v); }
@@ -123,7 +135,34 @@ struct F32x16Avx512 {
 
  private:
   static __m512i bits(V a) { return _mm512_castps_si512(a.v); }
+  static V exclusive_or(V a, V b) { return {_mm512_xor_ps(a.v, b.v)}; }
+  static V upper_half(V a) { return {_mm512_shuffle_f32x4(a.v, a.v, 0xEE)}; }
   static V integers(__m512i a) { return {_mm512_castsi512_ps(a)}; }
+  /// Each step halves the rows: of two, the greater of halves that stand side by side in one register.
+  [[gnu::always_inline]] static V largest_of(const V (&rows)[16]) {
+    __m512i a[16];
+#pragma GCC unroll 16
+    for (int i = 0; i < 16; ++i) a[i] = bits(rows[i]);
+#pragma GCC unroll 8
+    for (int i = 0; i < 8; ++i) {
+      a[i] = _mm512_max_epi32(_mm512_shuffle_i32x4(a[i], a[i + 8], 0x44),
+                              _mm512_shuffle_i32x4(a[i], a[i + 8], 0xEE));
+    }
+#pragma GCC unroll 4
+    for (int i = 0; i < 4; ++i) {
+      a[i] = _mm512_max_epi32(_mm512_shuffle_i32x4(a[i], a[i + 4], 0x88),
+                              _mm512_shuffle_i32x4(a[i], a[i + 4], 0xDD));
+    }
+#pragma GCC unroll 2
+    for (int i = 0; i < 2; ++i) {
+      a[i] = _mm512_max_epi32(_mm512_unpacklo_epi32(a[i], a[i + 2]), _mm512_unpackhi_epi32(a[i], a[i + 2]));
+    }
+    const __m512i all =
+        _mm512_max_epi32(_mm512_unpacklo_epi64(a[0], a[1]), _mm512_unpackhi_epi64(a[0], a[1]));
+    // The 128-bit parts hold rows 0.., 8.., 4.., 12.., each of them its rows 0, 2, 1, 3.
+    const __m512i order = _mm512_setr_epi32(0, 2, 1, 3, 8, 10, 9, 11, 4, 6, 5, 7, 12, 14, 13, 15);
+    return integers(_mm512_permutexvar_epi32(order, all));
+  }
   static Mask first(int n) { return static_cast<Mask>((1U << n) - 1); }
 };
 
