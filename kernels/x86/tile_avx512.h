@@ -153,50 +153,52 @@ template <int Rows, int Blocks>
 template <class Zero>
 inline constexpr bool kHasGroups = __is_same(Zero, const std::int8_t*);
 
-/// The running sums h over the groups of a block of row parameters: in L1, because the registers hold sums.
-template <int Rows, int Blocks>
-struct GroupSums {
-  alignas(64) float h[Rows][Blocks * 16];
-};
-
-/// Group `group` of a block of row parameters: h = fma(t, scale, h), from 0 at the first.
+/// Group `group` ended: h = fma(t, scale, h).
 template <int Rows, int Blocks>
 [[gnu::always_inline]] inline void add_group(const __m512i (&sum)[Rows][Blocks], const Strip& strip,
-                                             int group, bool first, GroupSums<Rows, Blocks>& to) {
-  float* h = to.h[0];
-  __asm__ volatile("" : "+r"(h) : : "memory");  // or g++ makes scalars of h, and spills all of them
-  if (first) std::memset(h, 0, sizeof to.h);
+                                             int group, __m512 (&h)[Rows][Blocks]) {
 #pragma GCC unroll 4
   for (int j = 0; j < Blocks; ++j) {
     const __m512 scale = _mm512_loadu_ps(strip.panel.scale + group * kPanelColumns + j * 16);
-#pragma GCC unroll 16
-    for (int r = 0; r < Rows; ++r) {
-      float* at = h + (r * Blocks + j) * 16;
-      _mm512_store_ps(at, _mm512_fmadd_ps(_mm512_cvtepi32_ps(sum[r][j]), scale, _mm512_load_ps(at)));
+#pragma GCC unroll 8
+    for (int r = 0; r < Rows; ++r) h[r][j] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(sum[r][j]), scale, h[r][j]);
+  }
+}
+
+/// The end of a block of row parameters: h = fma(-zero, W, h), f = fma(h, s_row, f). `row` stands at the
+/// block's parameters, `blocks` a row.
+template <int Rows, int Blocks>
+[[gnu::always_inline]] inline void add_row_block(const __m512 (&h)[Rows][Blocks], const Strip& strip,
+                                                 const RowScale* row, int block, int blocks,
+                                                 __m512 (&f)[Rows][Blocks]) {
+#pragma GCC unroll 8
+  for (int r = 0; r < Rows; ++r, row += blocks) {
+    const __m512 zero = _mm512_cvtepi32_ps(_mm512_set1_epi32(row->zero)), scale = _mm512_set1_ps(row->scale);
+#pragma GCC unroll 4
+    for (int j = 0; j < Blocks; ++j) {
+      const __m512 weight_sum = _mm512_loadu_ps(strip.panel.weight_sum + block * kPanelColumns + j * 16);
+      f[r][j] = _mm512_fmadd_ps(_mm512_fnmadd_ps(zero, weight_sum, h[r][j]), scale, f[r][j]);
     }
   }
 }
 
-/// The end of a block of row parameters: h = fma(-zero, W, h), f = fma(h, s_row, f) in C, f = bias before
-/// the first.
 template <int Rows, int Blocks>
-inline void finish_groups(const GroupSums<Rows, Blocks>& sums, const Strip& strip, const RowBlock& rows,
-                          std::ptrdiff_t ldc, int block, int blocks) {
+[[gnu::always_inline]] inline void store_tile(const __m512 (&f)[Rows][Blocks], float* c, std::ptrdiff_t ldc) {
+#pragma GCC unroll 8
   for (int r = 0; r < Rows; ++r) {
-    const RowScale row = rows.rows[r * blocks + block];
-    const __m512 zero = _mm512_set1_ps(-static_cast<float>(row.zero)), scale = _mm512_set1_ps(row.scale);
-    for (int j = 0; j < Blocks; ++j) {
-      float* c = rows.c + r * ldc + j * 16;
-      const __m512 weight_sum = _mm512_loadu_ps(strip.panel.weight_sum + block * kPanelColumns + j * 16);
-      const __m512 h = _mm512_fmadd_ps(zero, weight_sum, _mm512_load_ps(&sums.h[r][j * 16]));
-      const __m512 before = _mm512_loadu_ps(block == 0 ? strip.panel.bias + j * 16 : c);
-      const __m512 f = _mm512_fmadd_ps(h, scale, before);
-      if (block + 1 < blocks) {
-        _mm512_storeu_ps(c, f);
-      } else {
-        store_canonical(c, f);
-      }
-    }
+#pragma GCC unroll 4
+    for (int j = 0; j < Blocks; ++j) store_canonical(c + r * ldc + j * 16, f[r][j]);
+  }
+}
+
+/// Every row of f: the columns' values at `from`, or zeros.
+template <int Rows, int Blocks>
+[[gnu::always_inline]] inline void start_floats(const float* from, __m512 (&f)[Rows][Blocks]) {
+#pragma GCC unroll 8
+  for (int r = 0; r < Rows; ++r) {
+#pragma GCC unroll 4
+    for (int j = 0; j < Blocks; ++j)
+      f[r][j] = from == nullptr ? _mm512_setzero_ps() : _mm512_loadu_ps(from + j * 16);
   }
 }
 
@@ -227,81 +229,173 @@ template <class Product, int Rows, int Blocks>
   }
 }
 
+/// The rest are tiles for groups and for short blocks of row parameters: half as many sums, because as many
+/// registers hold floats.
+
+/// In groups: h in registers, f in C from one block of row parameters to the next.
 template <class Product, int Rows, int Blocks>
 [[gnu::noinline]] inline void tile_groups(const GemmArgs& args, const Strip strip, const RowBlock rows) {
   const int blocks = row_block_count(args.k, args.format), depth = row_block_depth(args.k, args.format);
-  GroupSums<Rows, Blocks> groups;
   for (int block = 0; block < blocks; ++block) {
     const int begin = block * depth, end = block + 1 < blocks ? begin + depth : args.k;
+    __m512 h[Rows][Blocks], f[Rows][Blocks];
+    start_floats<Rows, Blocks>(nullptr, h);
     for (int from = begin, group = begin / args.format.group; from < end;
          from += args.format.group, ++group) {
       const int to = from + args.format.group < end ? from + args.format.group : end;
       __m512i sum[Rows][Blocks];
       start_at_zero(sum);
       Product::sums(rows.a, args.lda, strip, from, to, strip.panel.zero + group * kPanelColumns, sum);
-      add_group(sum, strip, group, from == begin, groups);
+      add_group(sum, strip, group, h);
     }
-    finish_groups(groups, strip, rows, args.ldc, block, blocks);
+    start_floats<Rows, Blocks>(strip.panel.bias, f);
+    for (int r = 0; block > 0 && r < Rows; ++r) {
+      for (int j = 0; j < Blocks; ++j) f[r][j] = _mm512_loadu_ps(rows.c + r * args.ldc + j * 16);
+    }
+    add_row_block(h, strip, rows.rows + block, block, blocks, f);
+    store_tile(f, rows.c, args.ldc);
   }
 }
 
+/// In groups that are also the blocks of row parameters: f in registers.
 template <class Product, int Rows, int Blocks>
-inline void tile(const GemmArgs& args, const Strip& strip, const RowBlock& rows) {
-  if (args.format.group != 0) {
-    tile_groups<Product, Rows, Blocks>(args, strip, rows);
-  } else if (row_block_count(args.k, args.format) == 1) {
-    tile_single<Product, Rows, Blocks>(args, strip, rows);
-    if (strip.may_be_nan) make_canonical(rows.c, args.ldc, Rows, Blocks * 16);
-  } else {
-    tile_blocks<Product, Rows, Blocks>(args, strip, rows);
+[[gnu::noinline]] inline void tile_equal_groups(const GemmArgs& args, const Strip strip,
+                                                const RowBlock rows) {
+  const int blocks = row_block_count(args.k, args.format), depth = row_block_depth(args.k, args.format);
+  __m512 f[Rows][Blocks];
+  start_floats<Rows, Blocks>(strip.panel.bias, f);
+  for (int block = 0; block < blocks; ++block) {
+    const int begin = block * depth, end = block + 1 < blocks ? begin + depth : args.k;
+    __m512i sum[Rows][Blocks];
+    start_at_zero(sum);
+    Product::sums(rows.a, args.lda, strip, begin, end, strip.panel.zero + block * kPanelColumns, sum);
+    __m512 h[Rows][Blocks];
+    start_floats<Rows, Blocks>(nullptr, h);
+    add_group(sum, strip, block, h);
+    add_row_block(h, strip, rows.rows + block, block, blocks, f);
   }
+  store_tile(f, rows.c, args.ldc);
+}
+
+/// Per channel with short blocks of row parameters: f in registers.
+template <class Product, int Rows, int Blocks>
+[[gnu::noinline]] inline void tile_short_blocks(const GemmArgs& args, const Strip strip,
+                                                const RowBlock rows) {
+  const int blocks = row_block_count(args.k, args.format), depth = row_block_depth(args.k, args.format);
+  __m512 f[Rows][Blocks];
+  start_floats<Rows, Blocks>(nullptr, f);
+  for (int block = 0; block < blocks; ++block) {
+    const int begin = block * depth, end = block + 1 < blocks ? begin + depth : args.k;
+    __m512i sum[Rows][Blocks];
+    start_centred(strip, rows.rows + block, block, blocks, sum);
+    Product::sums(rows.a, args.lda, strip, begin, end, nullptr, sum);
+    const RowScale* row = rows.rows + block;
+#pragma GCC unroll 8
+    for (int r = 0; r < Rows; ++r, row += blocks) {
+      const __m512 scale = _mm512_set1_ps(row->scale);
+#pragma GCC unroll 4
+      for (int j = 0; j < Blocks; ++j)
+        f[r][j] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(sum[r][j]), scale, f[r][j]);
+    }
+  }
+#pragma GCC unroll 8
+  for (int r = 0; r < Rows; ++r) {
+#pragma GCC unroll 4
+    for (int j = 0; j < Blocks; ++j) {
+      f[r][j] = _mm512_fmadd_ps(f[r][j], _mm512_loadu_ps(strip.panel.scale + j * 16),
+                                _mm512_loadu_ps(strip.panel.bias + j * 16));
+    }
+  }
+  store_tile(f, rows.c, args.ldc);
+}
+
+/// Tiles of which all registers hold sums: one scale a channel, few blocks of row parameters.
+template <class Product>
+struct DeepTiles {
+  static constexpr int kRows = Product::kRows;
+  static constexpr int kFewRows = 4;  ///< up to this many a strip is 64 columns wide, beyond 32
+
+  template <int Rows, int Blocks>
+  static void run(const GemmArgs& args, const Strip& strip, const RowBlock& rows) {
+    if (row_block_count(args.k, args.format) == 1) {
+      tile_single<Product, Rows, Blocks>(args, strip, rows);
+      if (strip.may_be_nan) make_canonical(rows.c, args.ldc, Rows, Blocks * 16);
+    } else {
+      tile_blocks<Product, Rows, Blocks>(args, strip, rows);
+    }
+  }
+};
+
+/// Tiles of which half the registers hold floats.
+template <class Product>
+struct ShortTiles {
+  static constexpr int kRows = 6;
+  static constexpr int kFewRows = 2;
+
+  template <int Rows, int Blocks>
+  static void run(const GemmArgs& args, const Strip& strip, const RowBlock& rows) {
+    if (args.format.group == 0) {
+      tile_short_blocks<Product, Rows, Blocks>(args, strip, rows);
+    } else if (args.format.row_block != 0) {
+      tile_equal_groups<Product, Rows, Blocks>(args, strip, rows);
+    } else {
+      tile_groups<Product, Rows, Blocks>(args, strip, rows);
+    }
+  }
+};
+
+/// The tile of `Rows` or fewer rows.
+template <class Tiles, int Rows, int Blocks>
+inline void tile_of_rows(const GemmArgs& args, const Strip& strip, const RowBlock& rows) {
+  if constexpr (Rows > 1) {
+    if (rows.count < Rows) return tile_of_rows<Tiles, Rows - 1, Blocks>(args, strip, rows);
+  }
+  Tiles::template run<Rows, Blocks>(args, strip, rows);
   finish(args, rows, Blocks * 16);
 }
 
-/// The tile of `Rows` or fewer rows.
-template <class Product, int Rows, int Blocks>
-inline void tile_of_rows(const GemmArgs& args, const Strip& strip, const RowBlock& rows) {
-  if constexpr (Rows > 1) {
-    if (rows.count < Rows) return tile_of_rows<Product, Rows - 1, Blocks>(args, strip, rows);
-  }
-  tile<Product, Rows, Blocks>(args, strip, rows);
-}
-
 /// All rows of a strip of Blocks · 16 columns, in nearly equal row blocks of up to Rows.
-template <class Product, int Rows, int Blocks>
+template <class Tiles, int Rows, int Blocks>
 inline void strip_of_rows(const GemmArgs& args, int p, const Strip& strip, int first_row) {
   const int blocks = (args.m + Rows - 1) / Rows;
   for (int i = 0; i < blocks; ++i) {
     RowBlock rows = row_block(args, p, i, blocks);
     rows.c += strip.column, rows.column += strip.column, rows.row += first_row;
-    tile_of_rows<Product, Rows, Blocks>(args, strip, rows);
+    tile_of_rows<Tiles, Rows, Blocks>(args, strip, rows);
   }
 }
 
-/// Up to this many rows a strip is 64 columns wide, beyond 32.
-inline constexpr int kFewRows = 4;
+template <class Tiles>
+inline void panels(const GemmArgs& args, int first_row) {
+  const std::uint32_t row_scale = greatest_row_scale(args);
+  for (int p = args.panel_begin; p < args.panel_end; ++p) {
+    const Panel panel = panel_of(args, p);
+    const bool nan = args.format.group == 0 && may_be_nan(row_scale, panel.scale, panel.width);
+    for (int column = 0; column < panel.width;) {
+      Strip strip = strip_of(panel, column);
+      strip.may_be_nan = nan;
+      if (args.m <= Tiles::kFewRows && panel.width == kPanelColumns) {
+        strip_of_rows<Tiles, Tiles::kFewRows, 4>(args, p, strip, first_row);
+        column += 64;
+      } else if (panel.width - column >= 32) {
+        strip_of_rows<Tiles, Tiles::kRows, 2>(args, p, strip, first_row);
+        column += 32;
+      } else {
+        strip_of_rows<Tiles, Tiles::kRows / 2, 1>(args, p, strip, first_row);
+        column += 16;
+      }
+    }
+  }
+}
 
 /// `first_row`: the row of C at which args.c stands.
 template <class Product>
 inline void gemm(const GemmArgs& args, int first_row = 0) noexcept {
-  const std::uint32_t row_scale = greatest_row_scale(args);
-  for (int p = args.panel_begin; p < args.panel_end; ++p) {
-    const Panel panel = panel_of(args, p);
-    const bool nan = may_be_nan(row_scale, panel.scale, panel.width);
-    for (int column = 0; column < panel.width;) {
-      Strip strip = strip_of(panel, column);
-      strip.may_be_nan = nan;
-      if (args.m <= kFewRows && panel.width == kPanelColumns) {
-        strip_of_rows<Product, kFewRows, 4>(args, p, strip, first_row);
-        column += 64;
-      } else if (panel.width - column >= 32) {
-        strip_of_rows<Product, Product::kRows, 2>(args, p, strip, first_row);
-        column += 32;
-      } else {
-        strip_of_rows<Product, Product::kRows / 2, 1>(args, p, strip, first_row);
-        column += 16;
-      }
-    }
+  const bool short_blocks = args.format.row_block != 0 && row_block_count(args.k, args.format) > 1;
+  if (args.format.group != 0 || short_blocks) {
+    panels<ShortTiles<Product>>(args, first_row);
+  } else {
+    panels<DeepTiles<Product>>(args, first_row);
   }
 }
 
