@@ -3,7 +3,7 @@
 //   check_kernels --isa NAME [--function NAME] [--seed N] [--every N] [--bench]
 //   check_kernels --list      prints the entries' names
 //
-// --every N runs one case of N, for an emulated CPU; N prime to the lists of sizes (13) meets every size of
+// --every N runs one case of N, for an emulated CPU; N prime to the lists of sizes (31) meets every size of
 // each list. Exits with 0, 1 (a difference), 2 (usage) or 77 (this CPU cannot run the set).
 #include <charconv>
 #include <cstdio>
