@@ -89,19 +89,28 @@ struct ActivatedRows {
   RowScale* rows;  ///< [m][row_block_count(k)]
 };
 
-/// Arguments of a row-wise LayerNorm: y = (x + residual - mean) / sqrt(variance + epsilon) · gamma + beta.
-struct LayerNormArgs {
+/// Arguments of a norm of rows. With h = x + residual:
+///   LayerNorm (Ba et al. 2016, eq. 3): y = (h - mean) / sqrt(variance + epsilon) · gamma + beta
+///   RMSNorm (Zhang and Sennrich 2019, eq. 4): y = h / sqrt(mean of h² + epsilon) · gamma
+struct NormArgs {
   const float* x;  ///< [m][ldx]
   std::ptrdiff_t ldx;
   const float* residual;  ///< [m][ldr], or null for none
   std::ptrdiff_t ldr;
   const float* gamma;  ///< [n]
-  const float* beta;   ///< [n], or null for none
+  const float* beta;   ///< [n], or null for none; RMSNorm does not read it
   float epsilon;
   int m, n;
   float* y;  ///< [m][ldy]; may be x or residual (same stride)
   std::ptrdiff_t ldy;
+  float* sum =
+      nullptr;  ///< [m][lds]: where h goes, for the next residual, or null; may be x or residual, not y
+  std::ptrdiff_t lds = 0;
+  std::uint8_t* q = nullptr;  ///< [m][ldq], or null: y quantized as by quantize_rows_u8
+  std::ptrdiff_t ldq = 0;
+  RowScale* rows = nullptr;  ///< [m][row_block_count(n)] where there is q
 };
+using LayerNormArgs = NormArgs;
 
 /// Arguments of attention for one sequence and one head: out = softmax(scale · Q·Kᵀ) · V. Each call prepares
 /// K and V anew (3 % of the work at 128 tokens when it computes all rows), so give it as many rows as there
@@ -162,7 +171,8 @@ struct KernelSet {
   TileEpilogue relu;        ///< max(x, 0), +0 for -0; NaN stays NaN
 
   // ---- rows ----
-  void (*layernorm)(const LayerNormArgs& args) noexcept;
+  void (*layernorm)(const NormArgs& args) noexcept;
+  void (*rmsnorm)(const NormArgs& args) noexcept;
   void (*attention_f32)(const AttentionArgs& args) noexcept;
   /// y[i][·] = ((word[ids[i]] + position[positions[i]]) + type[types[i]]); all tables have rows of n floats.
   /// The ids were checked by the caller. `type` may be null (then types is not read).

@@ -2,6 +2,7 @@
 #include "kernels/scalar/attention_f32.h"
 #include "kernels/scalar/epilogues.h"
 #include "kernels/scalar/gemm_u8s8.h"
+#include "kernels/scalar/norms.h"
 #include "kernels/scalar/quantize.h"
 #include "kernels/scalar/rows.h"
 
@@ -20,7 +21,8 @@ const KernelSet kScalarSet = {
     .gelu_erf_q = scalar::each<gelu_erf_q<scalar::F32x1>>,
     .gelu_tanh = scalar::each<gelu_tanh<scalar::F32x1>>,
     .relu = scalar::each<relu<scalar::F32x1>>,
-    .layernorm = scalar::layernorm,
+    .layernorm = scalar::norm<scalar::layernorm_row>,
+    .rmsnorm = scalar::norm<scalar::rmsnorm_row>,
     .attention_f32 = scalar::attention_f32,
     .embed_sum = scalar::embed_sum,
     .mean_pool = scalar::mean_pool,

@@ -3,6 +3,7 @@
 
 #include "kernels/portable/attention_f32.h"
 #include "kernels/portable/epilogues.h"
+#include "kernels/portable/norms.h"
 #include "kernels/portable/quantize.h"
 #include "kernels/portable/rows.h"
 
@@ -22,7 +23,8 @@ constexpr KernelSet portable_entries(const char* name) {
   set.gelu_erf_q = each<V, gelu_erf_q<V>>;
   set.gelu_tanh = each<V, gelu_tanh<V>>;
   set.relu = each<V, relu<V>>;
-  set.layernorm = layernorm<V>;
+  set.layernorm = norm<V, true>;
+  set.rmsnorm = norm<V, false>;
   set.attention_f32 = attention_f32<V>;
   set.embed_sum = embed_sum<V>;
   set.mean_pool = mean_pool<V>;

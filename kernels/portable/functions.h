@@ -68,7 +68,7 @@ inline V gelu_erf_q(V x) {
   const V a = V::min_unsigned(V::abs(x), V::set(3.7F));  // 3.7 for NaN
   V p = V::set(kGeluQCoefficients[4]);
   for (int j = 3; j >= 0; --j) p = V::fma(p, a, V::set(kGeluQCoefficients[j]));
-  return V::fnma(a * p, p, V::max(V::set(0.0F), x));
+  return V::fnma(a * p, p, positive_part(x));
 }
 
 /// 0.5·x·(1 + tanh(u)) = x / (1 + exp(-2u)), u = √(2/π)·(x + 0.044715·x³).

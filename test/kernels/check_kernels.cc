@@ -33,6 +33,7 @@ constexpr Entry kEntries[] = {
     {"gelu_tanh", check_gelu_tanh, bench_gelu_tanh},
     {"relu", check_relu, bench_relu},
     {"layernorm", check_layernorm, bench_layernorm},
+    {"rmsnorm", check_rmsnorm, bench_rmsnorm},
     {"attention_f32", check_attention_f32, bench_attention_f32},
     {"embed_sum", check_embed_sum, bench_embed_sum},
     {"mean_pool", check_mean_pool, bench_mean_pool},
