@@ -28,18 +28,6 @@ void check_embed_sum(Context& context) {
   }
 }
 
-void check_mean_pool(Context& context) {
-  for (int i = 0; i < 600; ++i) {
-    const int n = i < 200 ? i + 1 : context.random.integer(1, 800), m = context.random.integer(1, 20);
-    const std::ptrdiff_t ldx = n + i % 3;
-    Guarded<float> x((m - 1) * ldx + n), expected(n), actual(n);
-    for (int row = 0; row < m; ++row) fill_any(context.random, &x[row * ldx], n, true);
-    context.reference.mean_pool(x.data(), ldx, m, n, expected.data());
-    context.set.mean_pool(x.data(), ldx, m, n, actual.data());
-    context.expect_same(expected, actual, "mean_pool m=" + std::to_string(m) + " n=" + std::to_string(n));
-  }
-}
-
 void check_l2_normalize(Context& context) {
   for (int i = 0; i < 1500; ++i) {
     const int n = i < 200 ? i + 1 : context.random.integer(1, 1100);
