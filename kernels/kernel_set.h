@@ -1,6 +1,6 @@
 // One KernelSet an instruction set: a function pointer for each entry, its contract above it.
 //
-// Every entry is `noexcept`, keeps no state, allocates nothing (gemm_u8s8 uses up to 13 KB of stack) and may
+// Every entry is `noexcept`, keeps no state, allocates nothing (products use up to 32 KB of stack) and may
 // be called from any thread. A NaN is written as 0x7FC00000 whatever NaN came in. Every set gives the bits of
 // the scalar set (docs/numerics.md); the caller has set MXCSR to 0x1F80 (kernels/float_environment.h).
 // Buffers may be unaligned unless an entry says otherwise; strides (ld*) are in elements.
@@ -53,10 +53,9 @@ using TileEpilogue = void (*)(const Tile& tile, const EpilogueArgs* args);
 
 /// Arguments of a product C[m][n] = dequantize(A · Wᵀ) + bias.
 struct GemmArgs {
-  const std::uint8_t*
-      a;  ///< [m][lda] codes; each row is readable up to padded_depth(k), bytes from k on hold 128
-  std::ptrdiff_t lda;
-  const RowScale* rows;        ///< [m][row_block_count(k)]
+  const std::uint8_t* a;       ///< [m][lda] codes as quantize_rows_u8 or _u4 wrote them, padding included
+  std::ptrdiff_t lda;          ///< in bytes
+  const RowScale* rows;        ///< [m][row_block_count(k, format)]
   const std::byte* b;          ///< the pack (packed_weights.h), 64-byte aligned
   int m, n, k;                 ///< m, n, k ≥ 1
   int panel_begin, panel_end;  ///< the panels of 64 columns to compute
@@ -64,6 +63,19 @@ struct GemmArgs {
   std::ptrdiff_t ldc;     ///< ≥ padded_columns(n)
   TileEpilogue epilogue;  ///< applied to each finished tile; null: none
   const EpilogueArgs* epilogue_args = nullptr;
+  PackFormat format = {};  ///< of the pack; its bits are those of the entry
+};
+
+/// Arguments of packing a layer's weights.
+struct PackArgs {
+  const float* w;  ///< [n][ldw], k values a row, finite
+  std::ptrdiff_t ldw;
+  int n, k;
+  const float* scale;       ///< [n] per channel, [n][group_count(k)] in groups; finite
+  const std::int8_t* zero;  ///< [n][group_count(k)], stored codes; null: middle_code, as without groups
+  const float* bias;        ///< [n] or null (zeros); finite
+  std::byte* pack;          ///< packed_bytes(n, k, format) bytes, 64-byte aligned
+  PackFormat format = {};
 };
 
 /// Rows to quantize whose ranges are known.
@@ -145,9 +157,37 @@ struct EmbedArgs {
   std::ptrdiff_t ldy;
 };
 
-/// Arguments of attention for one sequence and one head: out = softmax(scale · Q·Kᵀ) · V. Each call prepares
-/// K and V anew (3 % of the work at 128 tokens when it computes all rows), so give it as many rows as there
-/// are.
+/// Arguments of a softmax along rows, in place. Row r stands at position first_position + r, column j at
+/// position j; the row's keys are the columns below its length and inside its window.
+struct SoftmaxArgs {
+  float* x;  ///< [m][ld] scores; on return keys hold their share, all other columns 0
+  std::ptrdiff_t ld;
+  int m, n;                               ///< ≥ 1
+  const std::int32_t* lengths = nullptr;  ///< [m] keys of each row, 0..n; null: `length` for all
+  int length = 0;                         ///< 0..n
+  int window = -1;                        ///< only |row's position - column| ≤ window; negative: no window
+  int first_position = 0;                 ///< of row 0
+  const float* bias = nullptr;            ///< [m][ld_bias], added to the scores; -infinity masks; or null
+  std::ptrdiff_t ld_bias = 0;
+};
+
+/// Arguments of a rotary position embedding, in place: each pair (a, b) of a head becomes
+/// (a·cos - b·sin, b·cos + a·sin) of the row's position (RoFormer, arXiv:2104.09864, equation 34).
+struct RotaryArgs {
+  float* x;  ///< [m][ldx]: `heads` heads of head_dim values a row
+  std::ptrdiff_t ldx;
+  int m, heads, head_dim;         ///< ≥ 1
+  int rotary_dim;                 ///< even, 0..head_dim: the first values of each head; the others stay
+  bool interleaved;               ///< pairs are (2i, 2i + 1); else (i, i + rotary_dim / 2)
+  const std::int32_t* positions;  ///< [m]; null: first_position + row
+  int first_position;
+  const float* cos;  ///< [position][rotary_dim / 2]
+  const float* sin;  ///< [position][rotary_dim / 2]
+};
+
+/// Arguments of attention for one sequence and one head: out = softmax(scale · Q·Kᵀ + bias) · V. Each call
+/// prepares the K and V that its rows see anew (3 % of the work at 128 tokens when it computes all rows), so
+/// give it as many rows as there are.
 struct AttentionArgs {
   const float* q;  ///< [length][ldq], head_dim values a row
   const float* k;  ///< [length][ldk]
@@ -159,30 +199,92 @@ struct AttentionArgs {
   float scale;
   float* out;  ///< [length][ldo]: rows row_begin..row_end-1 are written, head_dim values each
   std::ptrdiff_t ldo;
-  float* scratch;  ///< attention_scratch_floats(length, head_dim) floats, 64-byte aligned
+  float* scratch;   ///< attention_scratch_floats(length, head_dim, window) floats, 64-byte aligned
+  int window = -1;  ///< a query sees the keys with |query - key| ≤ window; negative: all of them
+  const float* bias = nullptr;  ///< [length][ld_bias] of this head, query × key; -infinity masks; null: none
+  std::ptrdiff_t ld_bias = 0;
 };
 
+/// The most keys, in blocks of 16, that up to 6 neighbouring queries see together.
+constexpr int attention_keys(int length, int window) {
+  const int all = round_up(length, 16);
+  return window < 0 || window > (all - 48) / 2 ? all : round_up(2 * window + 36, 16);
+}
+
 /// Floats of scratch that AttentionArgs::scratch needs, on every instruction set.
-constexpr std::size_t attention_scratch_floats(int length, int head_dim) {
+constexpr std::size_t attention_scratch_floats(int length, int head_dim, int window = -1) {
   // K transposed in blocks of 16 keys, V padded to 16 columns, and scores for a block of 16 query rows.
   const std::size_t keys = static_cast<std::size_t>(round_up(length, 16));
   return keys * static_cast<std::size_t>(head_dim) + keys * static_cast<std::size_t>(round_up(head_dim, 16)) +
-         keys * 16;
+         static_cast<std::size_t>(attention_keys(length, window)) * 16;
+}
+
+/// Query rows that integer attention takes together.
+inline constexpr int kAttentionS8Rows = 6;
+
+/// Where the parts of integer attention's scratch begin, in bytes, on every instruction set but scalar; all
+/// are multiples of 64.
+struct AttentionS8Layout {
+  std::size_t keys, key_scales, key_offsets;      ///< codes of K, as 16 bits or less; [key] each
+  std::size_t values, value_scales, value_sums;   ///< codes of V; [column]; [16 keys][column]
+  std::size_t queries, query_scales, transposed;  ///< of 16 rows
+  std::size_t scores, score_stride;               ///< of kAttentionS8Rows rows
+  std::size_t bytes;                              ///< of all
+};
+
+constexpr AttentionS8Layout attention_s8_layout(int length, int head_dim, int window) {
+  const auto keys = static_cast<std::size_t>(round_up(length, 16));
+  const auto depth = static_cast<std::size_t>(round_up(head_dim, 4));
+  const auto columns = static_cast<std::size_t>(round_up(head_dim, 16));
+  AttentionS8Layout at{};
+  at.key_scales = at.keys + keys * depth * 2;
+  at.key_offsets = at.key_scales + keys * 4;
+  at.values = at.key_offsets + keys * 4;
+  at.value_scales = at.values + keys * columns * 2;
+  at.value_sums = at.value_scales + columns * 4;
+  at.queries = at.value_sums + (keys / 16 + 1) * columns * 4;
+  at.query_scales = at.queries + 16 * depth * 2;
+  at.transposed = at.query_scales + 64;
+  at.scores = at.transposed + columns * 64;
+  // 16 more than the keys, so that rows of a power of two do not all fall on one set of L1.
+  at.score_stride = static_cast<std::size_t>(attention_keys(length, window)) + 16;
+  at.bytes = at.scores + kAttentionS8Rows * at.score_stride * 4;
+  return at;
+}
+
+/// Bytes of scratch that AttentionArgs::scratch needs for attention_s8, on every instruction set.
+constexpr std::size_t attention_s8_scratch_bytes(int length, int head_dim, int window = -1) {
+  return attention_s8_layout(length, head_dim, window).bytes;
+}
+
+/// Whether attention_s8 keeps 16 bits of each weight rather than 8: beyond 128 keys, where 8 would lose whole
+/// percents of the softmax's mass.
+constexpr bool attention_s8_is_wide(int length, int window) {
+  return length > 128 && (window < 0 || window >= 64);
 }
 
 /// The functions of one instruction set. After the name come pointers to functions and nothing else.
 struct KernelSet {
   const char* name;  ///< "scalar", "avx2", "avxvnni", "avx512", "avx512vnni"
 
-  // ---- products on packed weights ----
-  /// C = A (u8) × W (s8): exact int32 sums over each K block, then the float order of docs/numerics.md.
-  void (*gemm_u8s8)(const GemmArgs& args) noexcept;
+  // ---- products on packed weights: exact int32 sums, then the float order of docs/numerics.md ----
+  void (*gemm_u8s8)(const GemmArgs& args) noexcept;  ///< 8-bit rows × 8-bit weights
+  void (*gemm_u8s7)(const GemmArgs& args) noexcept;
+  void (*gemm_u8s6)(const GemmArgs& args) noexcept;
+  void (*gemm_u8s5)(const GemmArgs& args) noexcept;  ///< per channel or in groups
+  void (*gemm_u8s4)(const GemmArgs& args) noexcept;  ///< per channel or in groups
+  void (*gemm_u4s4)(const GemmArgs& args) noexcept;  ///< 4-bit rows; per channel or in groups
 
   // ---- making integers ----
   /// Quantizes x [m][ldx], k values a row, to u8 by row and block of row_block_depth(k). Writes q [m][ldq]
   /// with bytes k..padded_depth(k)-1 set to 128, and rows [m][row_block_count(k)]. A block with NaN or
   /// infinity, or whose span overflows, gets scale = canonical NaN, codes 128.
   void (*quantize_rows_u8)(const float* x, std::ptrdiff_t ldx, int m, int k, std::uint8_t* q,
+                           std::ptrdiff_t ldq, RowScale* rows) noexcept;
+  /// The same to 4 bits, codes 0..15, by blocks of `row_block` along K (PackFormat::row_block: 0, 32, 64,
+  /// 128). A row is padded_depth(k) / 2 bytes: byte (k / 8) · 4 + k mod 4 has code k in its low nibble where
+  /// k mod 8 < 4, else in its high one. Padding codes are 0; a block without a range has codes and zero 8.
+  void (*quantize_rows_u4)(const float* x, std::ptrdiff_t ldx, int m, int k, int row_block, std::uint8_t* q,
                            std::ptrdiff_t ldq, RowScale* rows) noexcept;
   /// quantize_rows_u8 of rows whose ranges are known (EpilogueArgs::ranges): the same bits.
   void (*quantize_ranged_u8)(const RangedRows& args) noexcept;
@@ -191,15 +293,16 @@ struct KernelSet {
   void (*gelu_quantize_rows_u8)(const ActivatedRows& args) noexcept;
   /// The largest |x[i]|, i < n; NaN (canonical) where any x is NaN or infinite.
   float (*absmax)(const float* x, std::ptrdiff_t n) noexcept;
-  /// Quantizes w [n][k] (row-major, stride ldw) with one scale a channel to 8 bits,
-  /// code = clamp(rint(w / scale), -128, 127), 0 where scale is 0, and writes panel `panel` of the pack with
-  /// its trailer. bias: [n] or null (zeros). All of w, scale and bias are finite.
-  void (*pack_s8)(const float* w, std::ptrdiff_t ldw, int n, int k, const float* scale, const float* bias,
-                  int panel, std::byte* pack) noexcept;
+  /// Writes panel `panel` of a pack with its trailer: code = clamp(rint(w / scale) + zero), `zero` itself
+  /// where scale is 0.
+  void (*pack)(const PackArgs& args, int panel) noexcept;
+  /// The weights of a pack as floats, w [n][ldw] = scale · (code - zero): the columns of panel `panel`.
+  void (*unpack)(const std::byte* pack, int n, int k, const PackFormat& format, int panel, float* w,
+                 std::ptrdiff_t ldw) noexcept;
 
   // ---- activations, in place; each is a TileEpilogue ----
   TileEpilogue gelu_erf;    ///< 0.5·x·(1 + erf(x/√2)), to 1 ulp of x
-  TileEpilogue gelu_erf_q;  ///< the same to 1.9e-4: for values about to be quantized
+  TileEpilogue gelu_erf_q;  ///< the same to 2.4e-4: for values about to be quantized
   TileEpilogue gelu_tanh;   ///< 0.5·x·(1 + tanh(√(2/π)·(x + 0.044715·x³))), to 2 ulp of x
   TileEpilogue relu;        ///< max(x, 0), +0 for -0; NaN stays NaN
   TileEpilogue silu;        ///< x / (1 + exp(-x)), to 3 ulp; NaN for -infinity
@@ -216,7 +319,17 @@ struct KernelSet {
   // ---- rows ----
   void (*layernorm)(const NormArgs& args) noexcept;
   void (*rmsnorm)(const NormArgs& args) noexcept;
+  /// A row without a key, or whose keys are all -infinity, becomes zeros; NaN or +infinity among its keys
+  /// makes all of them NaN.
+  void (*softmax)(const SoftmaxArgs& args) noexcept;
+  void (*rotary)(const RotaryArgs& args) noexcept;
+  /// With a bias, a query whose keys are all -infinity gets zeros (NaN if V has NaN or infinity there).
   void (*attention_f32)(const AttentionArgs& args) noexcept;
+  /// The integer form: Q, K and V are quantized to 8 bits on the way (docs/numerics.md). length ≤ 65536,
+  /// head_dim ≤ 65536; scratch: attention_s8_scratch_bytes. A query whose keys are all -infinity gets zeros,
+  /// one with NaN or +infinity among its scores NaN; NaN or infinity in a column of V makes that column NaN
+  /// for all queries, whatever their windows.
+  void (*attention_s8)(const AttentionArgs& args) noexcept;
   /// y[i][·] = ((word[ids[i]] + position[positions[i]]) + type[types[i]]); all tables have rows of n floats.
   /// The ids were checked by the caller. `type` may be null (then types is not read).
   void (*embed_sum)(const std::int32_t* ids, const std::int32_t* positions, const std::int32_t* types,

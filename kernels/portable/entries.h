@@ -4,8 +4,11 @@
 #include "kernels/portable/attention_f32.h"
 #include "kernels/portable/epilogues.h"
 #include "kernels/portable/norms.h"
+#include "kernels/portable/pack.h"
 #include "kernels/portable/quantize.h"
+#include "kernels/portable/rotary.h"
 #include "kernels/portable/rows.h"
+#include "kernels/portable/softmax.h"
 
 namespace nybble::kernels {
 
@@ -15,10 +18,12 @@ constexpr KernelSet portable_entries(const char* name) {
   KernelSet set{};
   set.name = name;
   set.quantize_rows_u8 = quantize_rows_u8<V>;
+  set.quantize_rows_u4 = quantize_rows_u4<V>;
   set.quantize_ranged_u8 = quantize_ranged_u8<V>;
   set.gelu_quantize_rows_u8 = activate_quantize_rows_u8<V, gelu_erf_q<V>>;
   set.absmax = absmax<V>;
-  set.pack_s8 = pack_s8<V>;
+  set.pack = pack<V>;
+  set.unpack = unpack<V>;
   set.gelu_erf = each<V, gelu_erf<V>>;
   set.gelu_erf_q = each<V, gelu_erf_q<V>>;
   set.gelu_tanh = each<V, gelu_tanh<V>>;
@@ -32,6 +37,8 @@ constexpr KernelSet portable_entries(const char* name) {
   set.gate_gelu_tanh = multiply_gate<V, gelu_tanh<V>>;
   set.layernorm = norm<V, true>;
   set.rmsnorm = norm<V, false>;
+  set.softmax = softmax<V>;
+  set.rotary = rotary<V>;
   set.attention_f32 = attention_f32<V>;
   set.embed_sum = embed_sum<V>;
   set.embed_tables = embed_tables<V>;

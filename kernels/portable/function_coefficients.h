@@ -33,4 +33,17 @@ inline constexpr float kGeluQCoefficients[5] = {
     0x1.6ab0ecp-1f, -0x1.21119p-2f, -0x1.1c323ap-4f, 0x1.83e2a2p-5f, -0x1.829e6cp-8f,
 };
 
+/// 255 · 2^r = Σ c[j]·r^j for |r| ≤ 1/2, to 7.5e-05 relative.
+inline constexpr float kExp2Of255[4] = {
+    0x1.fdf69cp+7f,
+    0x1.619028p+7f,
+    0x1.eeed3cp+5f,
+    0x1.c2336ap+3f,
+};
+
+/// 65535 · 2^r = Σ c[j]·r^j for |r| ≤ 1/2, to 2.6e-06 relative.
+inline constexpr float kExp2Of65535[5] = {
+    0x1.fffde8p+15f, 0x1.62df7ap+15f, 0x1.ec04eep+13f, 0x1.ca1276p+11f, 0x1.39969cp+9f,
+};
+
 }  // namespace nybble::kernels

@@ -6,6 +6,8 @@
 
 namespace nybble::kernels {
 
+inline constexpr float kLog2E = 0x1.715476p+0F;
+
 /// NaN becomes 0x7FC00000, the only NaN that kernels write; everything else stays.
 template <class V>
 inline V canonical(V x) {
@@ -38,6 +40,15 @@ inline V exp_below_overflow(V x) {
 template <class V>
 inline V exp(V x) {
   return V::select(V::less(V::set(88.72F), x), V::set(__builtin_inff()), exp_below_overflow(x));
+}
+
+/// c[0] + c[1]·r + … by Horner's rule.
+template <class V, int N>
+inline V polynomial(const float (&c)[N], V r) {
+  V p = V::set(c[N - 1]);
+#pragma GCC unroll 8
+  for (int j = N - 2; j >= 0; --j) p = V::fma(p, r, V::set(c[j]));
+  return p;
 }
 
 /// Φ(-a), the upper tail of the normal distribution, for 0 ≤ a ≤ 5.9: one polynomial a centre j · 0.8.

@@ -1,4 +1,4 @@
-// Rows to u8, weights to s8 and their pack, on vectors of 16 floats.
+// Rows to u8 and u4 on vectors of 16 floats.
 #pragma once
 
 #include <immintrin.h>
@@ -259,6 +259,50 @@ void quantize_ranged_u8(const RangedRows& args) noexcept {
   });
 }
 
+/// The first n bytes, 0 beyond.
+inline __m128i first_bytes(__m128i bytes, int n) {
+  const __m128i index = _mm_setr_epi8(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+  return _mm_and_si128(bytes, _mm_cmplt_epi8(index, _mm_set1_epi8(static_cast<char>(n < 16 ? n : 16))));
+}
+
+/// Quantizes one block of a row to 4 bits, x[0..k) to packed codes; k is a multiple of 8 unless it ends the
+/// row.
+template <class V>
+inline RowScale quantize_block_u4(const Range& range, const float* x, int k, std::uint8_t* q) {
+  const float span = range.high - range.low;
+  const bool usable = range.finite && span <= __FLT_MAX__, flat = !usable || span < 0x1p-100F;
+  const float inverse = flat ? 0 : 15 / span, zero = flat ? 8 : V::round_one(-range.low * inverse);
+  const V scale = V::set(inverse), offset = V::set(zero), most = V::set(15.0F);
+  for (int i = 0; i < k; i += 16) {
+    V code = offset;
+    if (!flat) code = V::max(V::min(V::fma(load_at<V>(x, i, k), scale, offset), most), V::set(0.0F));
+    std::uint32_t quads[4];
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(quads), first_bytes(V::to_s8(code), k - i));
+    const std::uint32_t pairs[2] = {quads[0] | quads[1] << 4, quads[2] | quads[3] << 4};
+    const int bytes = (k - i + 7) / 8 * 4;
+    std::memcpy(q + i / 2, pairs, static_cast<std::size_t>(bytes < 8 ? bytes : 8));
+  }
+  if (flat) return {usable ? 0.0F : float_from(0x7FC00000), 8};
+  return {span / 15, static_cast<std::int32_t>(zero)};
+}
+
+template <class V>
+void quantize_rows_u4(const float* x, std::ptrdiff_t ldx, int m, int k, int row_block, std::uint8_t* q,
+                      std::ptrdiff_t ldq, RowScale* rows) noexcept {
+  const PackFormat format{.bits = 4, .row_block = row_block};
+  const int blocks = row_block_count(k, format), depth = row_block_depth(k, format);
+  const auto used = static_cast<std::size_t>((k + 7) / 8 * 4),
+             size = static_cast<std::size_t>(padded_depth(k) / 2);
+  for (int row = 0; row < m; ++row, x += ldx, q += ldq, rows += blocks) {
+    for (int b = 0; b < blocks; ++b) {
+      const int begin = b * depth, length = b + 1 < blocks ? depth : k - begin;
+      const Range range = range_of<V>(x + begin, length).total();
+      rows[b] = quantize_block_u4<V>(range, x + begin, length, q + begin / 2);
+    }
+    std::memset(q + used, 0, size - used);
+  }
+}
+
 template <class V>
 float absmax(const float* x, std::ptrdiff_t n) noexcept {
   float largest = 0;
@@ -270,65 +314,6 @@ float absmax(const float* x, std::ptrdiff_t n) noexcept {
     if (magnitude > largest) largest = magnitude;
   }
   return largest;
-}
-
-/// Where the codes of one output channel go in its panel.
-struct ChannelTarget {
-  std::byte* first_quad;       ///< four bytes of quad 0
-  std::ptrdiff_t quad_stride;  ///< bytes from one quad to the next
-};
-
-/// Codes of w[begin..end) of one channel into its quads (begin a multiple of 16); returns their sum.
-template <class V>
-inline std::int32_t pack_channel(const float* w, int begin, int end, float scale,
-                                 const ChannelTarget& target) {
-  const V divisor = V::set(scale), low = V::set(-128.0F), high = V::set(127.0F);
-  V sum = V::set(0.0F);  // of whole numbers far below 2^24: exact in any order
-  for (int k = begin; k < end; k += 16) {
-    V code = V::round(load_at<V>(w, k, end) / divisor);
-    code = V::max(V::min(code, high), low);
-    sum = sum + code;
-    std::int32_t quads[4];
-    _mm_storeu_si128(reinterpret_cast<__m128i*>(quads), V::to_s8(code));
-    std::byte* to = target.first_quad + k / 4 * target.quad_stride;
-    for (int j = 0; j < 4; ++j) std::memcpy(to + j * target.quad_stride, &quads[j], 4);
-  }
-  return static_cast<std::int32_t>(V::sum(sum));
-}
-
-/// Zeros for the quads [from, to) of one channel.
-inline void clear_quads(const ChannelTarget& target, int from, int to) {
-  for (int quad = from; quad < to; ++quad) std::memset(target.first_quad + quad * target.quad_stride, 0, 4);
-}
-
-template <class V>
-void pack_s8(const float* w, std::ptrdiff_t ldw, int n, int k, const float* scale, const float* bias,
-             int panel, std::byte* pack) noexcept {
-  const int width = panel_width(n, panel), first = panel * kPanelColumns;
-  const int blocks = row_block_count(k), depth = row_block_depth(k), quads = padded_depth(k) / 4;
-  std::byte* weights = pack + panel_offset_s8(k, panel);
-  auto* colsum = reinterpret_cast<std::int32_t*>(weights + panel_weight_bytes_s8(n, k, panel));
-  auto* scales = reinterpret_cast<float*>(colsum + blocks * kPanelColumns);
-  float* biases = scales + kPanelColumns;
-  std::memset(colsum, 0, panel_trailer_bytes(k));
-  for (int column = 0; column < width; ++column) {
-    const ChannelTarget target{weights + column * 4, width * 4};
-    const int channel = first + column;
-    if (channel < n) {
-      scales[column] = scale[channel];
-      if (bias != nullptr) biases[column] = bias[channel];
-    }
-    if (channel >= n || scale[channel] == 0) {
-      clear_quads(target, 0, quads);
-      continue;
-    }
-    for (int b = 0; b < blocks; ++b) {
-      const int begin = b * depth, end = b + 1 < blocks ? begin + depth : k;
-      colsum[b * kPanelColumns + column] =
-          pack_channel<V>(w + channel * ldw, begin, end, scale[channel], target);
-    }
-    clear_quads(target, (k + 15) / 16 * 4, quads);
-  }
 }
 
 }  // namespace nybble::kernels

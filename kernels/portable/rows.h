@@ -29,7 +29,7 @@ void embed_sum(const std::int32_t* ids, const std::int32_t* positions, const std
 /// 16 codes as floats, or the first n of them with 0 beyond.
 template <class V>
 inline V codes_at(const std::int8_t* codes, int i, int n) {
-  return i + 16 <= n ? V::from_s8(codes + i) : V::from_s8_first(codes + i, n - i);
+  return i + 16 <= n ? V::load_s8(codes + i) : V::load_s8_first(codes + i, n - i);
 }
 
 /// The row that a table adds for one token: floats, or codes and their scale.

@@ -30,6 +30,14 @@ struct F32x16Avx2 {
   static V load_first(const float* p, int n) {
     return {_mm256_maskload_ps(p, first(n)), _mm256_maskload_ps(p + 8, first(n - 8))};
   }
+  /// p[0], p[0], p[1], p[1] and so on: n ≤ 8 values twice, 0 beyond; reads nothing beyond.
+  static V load_twice(const float* p, int n) {
+    const __m256 values = _mm256_maskload_ps(p, first(n));
+    return {_mm256_permutevar8x32_ps(values, _mm256_setr_epi32(0, 0, 1, 1, 2, 2, 3, 3)),
+            _mm256_permutevar8x32_ps(values, _mm256_setr_epi32(4, 4, 5, 5, 6, 6, 7, 7))};
+  }
+  /// Lanes 2i and 2i + 1 change places.
+  static V swap_pairs(V a) { return {_mm256_permute_ps(a.low, 0xB1), _mm256_permute_ps(a.high, 0xB1)}; }
   void store(float* p) const { _mm256_storeu_ps(p, low), _mm256_storeu_ps(p + 8, high); }
   void store_first(float* p, int n) const {
     _mm256_maskstore_ps(p, first(n), low), _mm256_maskstore_ps(p + 8, first(n - 8), high);
@@ -123,15 +131,19 @@ struct F32x16Avx2 {
     return static_cast<std::uint32_t>(_mm_cvtsi128_si32(_mm_max_epu32(two, _mm_shuffle_epi32(two, 0xB1))));
   }
 
-  static V from_s8(const std::int8_t* p) {
+  static V from_s8(__m128i bytes) {
+    const __m128i high = _mm_unpackhi_epi64(bytes, bytes);
+    return {_mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(bytes)), _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(high))};
+  }
+  static V load_s8(const std::int8_t* p) {
     const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
     return {_mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(bytes)),
             _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_srli_si128(bytes, 8)))};
   }
-  static V from_s8_first(const std::int8_t* p, int n) {
+  static V load_s8_first(const std::int8_t* p, int n) {
     std::int8_t all[16] = {};
     for (int i = 0; i < n; ++i) all[i] = p[i];
-    return from_s8(all);
+    return load_s8(all);
   }
   /// rint(a) as bytes; a within [-128.5, 127.5).
   static __m128i to_s8(V a) {
@@ -161,6 +173,23 @@ struct F32x16Avx2 {
     for (int i = 0; i < n; ++i) p[i] = all[i];
   }
 
+  /// max(|a|, |b|), a being a magnitude, by bits: infinity is above all numbers, NaN above infinity.
+  static V max_magnitude(V a, V b) {
+    const V magnitude = abs(b);
+    return {max_bits(a.low, magnitude.low), max_bits(a.high, magnitude.high)};
+  }
+  /// The low 16 bits of a and b side by side: 16 pairs.
+  static void store_pairs(V a, V b, void* p) {
+    auto* to = static_cast<__m256i*>(p);
+    _mm256_storeu_si256(to, pairs(a.low, b.low)), _mm256_storeu_si256(to + 1, pairs(a.high, b.high));
+  }
+  /// The low 8 bits of a, b, c and d side by side: 16 quads.
+  static void store_quads(V a, V b, V c, V d, void* p) {
+    auto* to = static_cast<__m256i*>(p);
+    _mm256_storeu_si256(to, quads(a.low, b.low, c.low, d.low));
+    _mm256_storeu_si256(to + 1, quads(a.high, b.high, c.high, d.high));
+  }
+
   /// Transposes rows[i][j] to columns: on return rows[j] holds what stood in lane j of each row.
   static void transpose(V (&rows)[16]);
 
@@ -176,6 +205,21 @@ struct F32x16Avx2 {
   static V upper_half(V a) { return {a.high, a.high}; }
   static V integers(__m256i low, __m256i high) {
     return {_mm256_castsi256_ps(low), _mm256_castsi256_ps(high)};
+  }
+  static __m256 max_bits(__m256 a, __m256 b) {
+    return _mm256_castsi256_ps(_mm256_max_epi32(_mm256_castps_si256(a), _mm256_castps_si256(b)));
+  }
+  static __m256i pairs(__m256 a, __m256 b) {
+    const __m256i high = _mm256_slli_epi32(_mm256_castps_si256(b), 16);
+    return _mm256_blend_epi16(_mm256_castps_si256(a), high, 0xAA);
+  }
+  /// The low 8 bits of a and b in the low 16 bits.
+  static __m256i byte_pairs(__m256 a, __m256 b) {
+    const __m256i low = _mm256_and_si256(_mm256_castps_si256(a), _mm256_set1_epi32(0xFF));
+    return _mm256_or_si256(low, _mm256_slli_epi32(_mm256_castps_si256(b), 8));
+  }
+  static __m256i quads(__m256 a, __m256 b, __m256 c, __m256 d) {
+    return _mm256_blend_epi16(byte_pairs(a, b), _mm256_slli_epi32(byte_pairs(c, d), 16), 0xAA);
   }
   /// Each step halves the rows: of two, the greater of halves that stand side by side in one register.
   [[gnu::always_inline]] static V largest_of(const V (&rows)[16]) {

@@ -23,6 +23,13 @@ struct F32x16Avx512 {
   static V load(const float* p) { return {_mm512_loadu_ps(p)}; }
   /// n < 16 values, 0 beyond; reads nothing beyond.
   static V load_first(const float* p, int n) { return {_mm512_maskz_loadu_ps(first(n), p)}; }
+  /// p[0], p[0], p[1], p[1] and so on: n ≤ 8 values twice, 0 beyond; reads nothing beyond.
+  static V load_twice(const float* p, int n) {
+    const __m512i twice = _mm512_setr_epi32(0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7);
+    return {_mm512_permutexvar_ps(twice, _mm512_maskz_loadu_ps(first(n), p))};
+  }
+  /// Lanes 2i and 2i + 1 change places.
+  static V swap_pairs(V a) { return {_mm512_permute_ps(a.v, 0xB1)}; }
   void store(float* p) const { _mm512_storeu_ps(p, v); }
   void store_first(float* p, int n) const { _mm512_mask_storeu_ps(p, first(n), v); }
 
@@ -75,11 +82,12 @@ struct F32x16Avx512 {
   static std::uint32_t largest_unsigned(V a) { return _mm512_reduce_max_epu32(bits(a)); }
   static float largest(V a) { return _mm512_reduce_max_ps(a.v); }
 
-  static V from_s8(const std::int8_t* p) {
+  static V from_s8(__m128i bytes) { return {_mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(bytes))}; }
+  static V load_s8(const std::int8_t* p) {
     const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
     return {_mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(bytes))};
   }
-  static V from_s8_first(const std::int8_t* p, int n) {
+  static V load_s8_first(const std::int8_t* p, int n) {
     return {_mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_maskz_loadu_epi8(first(n), p)))};
   }
   /// rint(a) as bytes; a within [-128.5, 127.5).
@@ -99,6 +107,29 @@ struct F32x16Avx512 {
   }
   static void store_first_bytes(__m128i bytes, std::uint8_t* p, int n) {
     _mm_mask_storeu_epi8(p, first(n), bytes);
+  }
+
+  /// max(|a|, |b|), a being a magnitude, by bits: infinity is above all numbers, NaN above infinity.
+  static V max_magnitude(V a, V b) {
+    const __m512i magnitude = _mm512_castps_si512(_mm512_abs_ps(b.v));
+    return {_mm512_castsi512_ps(_mm512_max_epi32(_mm512_castps_si512(a.v), magnitude))};
+  }
+  /// The low 16 bits of a and b side by side: 16 pairs.
+  static void store_pairs(V a, V b, void* p) {
+    const __m512i high = _mm512_slli_epi32(_mm512_castps_si512(b.v), 16);
+    _mm512_storeu_si512(p, _mm512_mask_mov_epi16(high, 0x55555555, _mm512_castps_si512(a.v)));
+  }
+  /// The low 8 bits of a, b, c and d side by side: 16 quads.
+  static void store_quads(V a, V b, V c, V d, void* p) {
+    const __m512i second = _mm512_slli_epi32(_mm512_castps_si512(b.v), 8),
+                  third = _mm512_slli_epi32(_mm512_castps_si512(c.v), 16),
+                  fourth = _mm512_slli_epi32(_mm512_castps_si512(d.v), 24);
+    // 0xCA: where the mask has a bit the second operand, else the third.
+    __m512i quads =
+        _mm512_ternarylogic_epi32(_mm512_set1_epi32(0xFF), _mm512_castps_si512(a.v), second, 0xCA);
+    quads = _mm512_ternarylogic_epi32(_mm512_set1_epi32(0xFFFF), quads, third, 0xCA);
+    quads = _mm512_ternarylogic_epi32(_mm512_set1_epi32(0xFFFFFF), quads, fourth, 0xCA);
+    _mm512_storeu_si512(p, quads);
   }
 
   /// Transposes rows[i][j] to columns: on return rows[j] holds what stood in lane j of each row.

@@ -25,7 +25,7 @@ struct Requantization {
   static constexpr int kN = 1536, kK = 384, kBlocks = row_block_count(kN);
   static constexpr int kPanels = kRowBlockDepth / kPanelColumns;  ///< of a block of columns
   int m;
-  Floats w{kN * kK}, x, scale{kN, 0.0F}, memory{packed_bytes_s8(kN, kK) / 4 + 16}, c, a, q;
+  Floats w{kN * kK}, x, scale{kN, 0.0F}, memory{packed_bytes(kN, kK) / 4 + 16}, c, a, q;
   std::vector<RowScale> rows, out_rows;
   std::vector<RowRange> ranges;
   EpilogueArgs epilogue{};
@@ -43,7 +43,7 @@ struct Requantization {
     auto* pack = reinterpret_cast<std::byte*>(memory.data());
     for (int i = 0; i < kN; ++i) scale.data()[i] = 0.001F;
     for (int p = 0; p < panel_count(kN); ++p)
-      set.pack_s8(w.data(), kK, kN, kK, scale.data(), nullptr, p, pack);
+      set.pack({w.data(), kK, kN, kK, scale.data(), nullptr, nullptr, pack}, p);
     set.quantize_rows_u8(x.data(), kK, m, kK, a.bytes(), kK, rows.data());
     epilogue = {.ranges = ranges.data(), .columns = kN};
     product = {a.bytes(),       kK,       rows.data(), pack,    m,        kN, kK, 0,
