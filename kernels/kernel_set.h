@@ -38,13 +38,13 @@ struct Tile {
 
 /// What some epilogues need beside the tile; the others ignore it.
 struct EpilogueArgs {
-  const float* residual = nullptr;  ///< [m][ld_residual], laid out as C is: what add_residual adds
+  const float* residual = nullptr;  ///< [m][ld_residual], laid out as C is, n columns: what add_residual adds
   std::ptrdiff_t ld_residual = 0;
   /// [m][row_block_count(columns)], or null: an activation widens the range of each row's block by what it
   /// writes, so that quantize_ranged_u8 needs no pass of its own to find it. The tile is then at most 64
   /// columns of one block. Tiles of one row and block belong to one thread.
   RowRange* ranges = nullptr;
-  int columns = 0;  ///< N of C, which says where the blocks end
+  int columns = 0;  ///< N of C, which says where the blocks end; set with either of the above
 };
 
 /// A step on a finished tile of a product while it is hot in L1, in place. Also usable on any matrix. `args`
@@ -101,17 +101,59 @@ struct ActivatedRows {
   RowScale* rows;  ///< [m][row_block_count(k)]
 };
 
-/// Arguments of a row-wise LayerNorm: y = (x + residual - mean) / sqrt(variance + epsilon) · gamma + beta.
-struct LayerNormArgs {
+/// Arguments of a norm of rows. With h = x + residual:
+///   LayerNorm (Ba et al. 2016, eq. 3): y = (h - mean) / sqrt(variance + epsilon) · gamma + beta
+///   RMSNorm (Zhang and Sennrich 2019, eq. 4): y = h / sqrt(mean of h² + epsilon) · gamma
+struct NormArgs {
   const float* x;  ///< [m][ldx]
   std::ptrdiff_t ldx;
   const float* residual;  ///< [m][ldr], or null for none
   std::ptrdiff_t ldr;
   const float* gamma;  ///< [n]
-  const float* beta;   ///< [n], or null for none
+  const float* beta;   ///< [n], or null for none; RMSNorm does not read it
   float epsilon;
   int m, n;
   float* y;  ///< [m][ldy]; may be x or residual (same stride)
+  std::ptrdiff_t ldy;
+  float* sum =
+      nullptr;  ///< [m][lds]: where h goes, for the next residual, or null; may be x or residual, not y
+  std::ptrdiff_t lds = 0;
+  std::uint8_t* q = nullptr;  ///< [m][ldq], or null: y quantized as by quantize_rows_u8
+  std::ptrdiff_t ldq = 0;
+  RowScale* rows = nullptr;  ///< [m][row_block_count(n)] where there is q
+};
+using LayerNormArgs = NormArgs;
+
+/// Arguments of the gate of a gated layer (Shazeer 2020, eq. 6): out = activation(gate) · up. The product
+/// before it leaves both halves in each row of C, in either order: `gate` and `up` say where.
+struct GateArgs {
+  const float* gate;  ///< [m][ldx]
+  const float* up;    ///< [m][ldx]
+  std::ptrdiff_t ldx;
+  int m, n;    ///< n columns of each half
+  float* out;  ///< [m][ldo]; may be gate or up (same stride)
+  std::ptrdiff_t ldo;
+  RowRange* ranges;  ///< [m][row_block_count(n)], widened by what is written, or null
+};
+
+/// How many tables embed_tables adds up at most.
+inline constexpr int kEmbedTables = 4;
+
+/// A table of rows of n values: of floats, or (values = null) of codes with a scale a row.
+struct EmbedTable {
+  const std::int32_t* ids;  ///< [m]: the row that each token takes; checked by the caller
+  const float* values;
+  const std::int8_t* codes = nullptr;
+  const float* scales = nullptr;
+};
+
+/// Arguments of an embedding lookup: y = the first table's row (code · scale), then in order + a row of
+/// floats, or fma(code, scale, sum) with one of codes.
+struct EmbedArgs {
+  const EmbedTable* tables;  ///< [count]
+  int count;                 ///< 1..kEmbedTables
+  int m, n;
+  float* y;  ///< [m][ldy]
   std::ptrdiff_t ldy;
 };
 
@@ -260,12 +302,23 @@ struct KernelSet {
 
   // ---- activations, in place; each is a TileEpilogue ----
   TileEpilogue gelu_erf;    ///< 0.5·x·(1 + erf(x/√2)), to 1 ulp of x
-  TileEpilogue gelu_erf_q;  ///< the same to 1.9e-4: for values about to be quantized
+  TileEpilogue gelu_erf_q;  ///< the same to 2.4e-4: for values about to be quantized
   TileEpilogue gelu_tanh;   ///< 0.5·x·(1 + tanh(√(2/π)·(x + 0.044715·x³))), to 2 ulp of x
   TileEpilogue relu;        ///< max(x, 0), +0 for -0; NaN stays NaN
+  TileEpilogue silu;        ///< x / (1 + exp(-x)), to 3 ulp; NaN for -infinity
+  TileEpilogue sigmoid;     ///< 1 / (1 + exp(-x)), to 3 ulp
+  TileEpilogue tanh;        ///< to 3 ulp
+  /// Adds EpilogueArgs::residual in the tile's real columns; no range is widened.
+  TileEpilogue add_residual;
+
+  // ---- gated layers: out = activation(gate) · up ----
+  void (*gate_silu)(const GateArgs& args) noexcept;       ///< SwiGLU
+  void (*gate_gelu_erf)(const GateArgs& args) noexcept;   ///< GeGLU
+  void (*gate_gelu_tanh)(const GateArgs& args) noexcept;  ///< GeGLU by tanh
 
   // ---- rows ----
-  void (*layernorm)(const LayerNormArgs& args) noexcept;
+  void (*layernorm)(const NormArgs& args) noexcept;
+  void (*rmsnorm)(const NormArgs& args) noexcept;
   /// A row without a key, or whose keys are all -infinity, becomes zeros; NaN or +infinity among its keys
   /// makes all of them NaN.
   void (*softmax)(const SoftmaxArgs& args) noexcept;
@@ -282,8 +335,19 @@ struct KernelSet {
   void (*embed_sum)(const std::int32_t* ids, const std::int32_t* positions, const std::int32_t* types,
                     const float* word, const float* position, const float* type, int m, int n, float* y,
                     std::ptrdiff_t ldy) noexcept;
+  /// The sum of rows of up to four tables, each of floats or of codes.
+  void (*embed_tables)(const EmbedArgs& args) noexcept;
+  /// x [m][ldx], n values a row, as rows of codes for embed_tables: scale = max |x| / 127, code =
+  /// rint(x / scale) in -127..127. A row whose scale would be subnormal has scale 0 and codes 0, one with NaN
+  /// or infinity scale NaN and codes 0.
+  void (*quantize_rows_s8)(const float* x, std::ptrdiff_t ldx, int m, int n, std::int8_t* q,
+                           std::ptrdiff_t ldq, float* scales) noexcept;
   /// y[0..n) = mean over i < m of x[i][·]: sums in token order, then one division by float(m).
   void (*mean_pool)(const float* x, std::ptrdiff_t ldx, int m, int n, float* y) noexcept;
+  /// y[0..n) = the greatest over i < m of x[i][·], NaN where any is; of equal values (-0, +0) the first.
+  void (*max_pool)(const float* x, std::ptrdiff_t ldx, int m, int n, float* y) noexcept;
+  /// y[0..n) = x[0][·], the first token; the other arguments as for mean_pool.
+  void (*cls_pool)(const float* x, std::ptrdiff_t ldx, int m, int n, float* y) noexcept;
   /// y = x / max(‖x‖₂, 1e-12), as torch.nn.functional.normalize; y may be x.
   void (*l2_normalize)(const float* x, int n, float* y) noexcept;
 };

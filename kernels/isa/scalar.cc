@@ -3,6 +3,7 @@
 #include "kernels/scalar/attention_s8.h"
 #include "kernels/scalar/epilogues.h"
 #include "kernels/scalar/gemm.h"
+#include "kernels/scalar/norms.h"
 #include "kernels/scalar/pack.h"
 #include "kernels/scalar/quantize.h"
 #include "kernels/scalar/rows.h"
@@ -30,13 +31,25 @@ const KernelSet kScalarSet = {
     .gelu_erf_q = scalar::each<gelu_erf_q<scalar::F32x1>>,
     .gelu_tanh = scalar::each<gelu_tanh<scalar::F32x1>>,
     .relu = scalar::each<relu<scalar::F32x1>>,
-    .layernorm = scalar::layernorm,
+    .silu = scalar::each<silu<scalar::F32x1>>,
+    .sigmoid = scalar::each<sigmoid<scalar::F32x1>>,
+    .tanh = scalar::each<tanh<scalar::F32x1>>,
+    .add_residual = scalar::add_residual,
+    .gate_silu = scalar::multiply_gate<silu<scalar::F32x1>>,
+    .gate_gelu_erf = scalar::multiply_gate<gelu_erf<scalar::F32x1>>,
+    .gate_gelu_tanh = scalar::multiply_gate<gelu_tanh<scalar::F32x1>>,
+    .layernorm = scalar::norm<scalar::layernorm_row>,
+    .rmsnorm = scalar::norm<scalar::rmsnorm_row>,
     .softmax = scalar::softmax,
     .rotary = scalar::rotary,
     .attention_f32 = scalar::attention_f32,
     .attention_s8 = scalar::attention_s8,
     .embed_sum = scalar::embed_sum,
+    .embed_tables = scalar::embed_tables,
+    .quantize_rows_s8 = scalar::quantize_rows_s8,
     .mean_pool = scalar::mean_pool,
+    .max_pool = scalar::max_pool,
+    .cls_pool = scalar::cls_pool,
     .l2_normalize = scalar::l2_normalize,
 };
 

@@ -3,6 +3,7 @@
 
 #include "kernels/portable/attention_f32.h"
 #include "kernels/portable/epilogues.h"
+#include "kernels/portable/norms.h"
 #include "kernels/portable/pack.h"
 #include "kernels/portable/quantize.h"
 #include "kernels/portable/rotary.h"
@@ -27,12 +28,24 @@ constexpr KernelSet portable_entries(const char* name) {
   set.gelu_erf_q = each<V, gelu_erf_q<V>>;
   set.gelu_tanh = each<V, gelu_tanh<V>>;
   set.relu = each<V, relu<V>>;
-  set.layernorm = layernorm<V>;
+  set.silu = each<V, silu<V>>;
+  set.sigmoid = each<V, sigmoid<V>>;
+  set.tanh = each<V, tanh<V>>;
+  set.add_residual = add_residual<V>;
+  set.gate_silu = multiply_gate<V, silu<V>>;
+  set.gate_gelu_erf = multiply_gate<V, gelu_erf<V>>;
+  set.gate_gelu_tanh = multiply_gate<V, gelu_tanh<V>>;
+  set.layernorm = norm<V, true>;
+  set.rmsnorm = norm<V, false>;
   set.softmax = softmax<V>;
   set.rotary = rotary<V>;
   set.attention_f32 = attention_f32<V>;
   set.embed_sum = embed_sum<V>;
+  set.embed_tables = embed_tables<V>;
+  set.quantize_rows_s8 = quantize_rows_s8<V>;
   set.mean_pool = mean_pool<V>;
+  set.max_pool = max_pool<V>;
+  set.cls_pool = cls_pool<V>;
   set.l2_normalize = l2_normalize<V>;
   return set;
 }

@@ -79,7 +79,7 @@ inline V gelu_erf_q(V x) {
   const V a = V::min_unsigned(V::abs(x), V::set(3.7F));  // 3.7 for NaN
   V p = V::set(kGeluQCoefficients[4]);
   for (int j = 3; j >= 0; --j) p = V::fma(p, a, V::set(kGeluQCoefficients[j]));
-  return V::fnma(a * p, p, V::max(V::set(0.0F), x));
+  return V::fnma(a * p, p, positive_part(x));
 }
 
 /// 0.5·x·(1 + tanh(u)) = x / (1 + exp(-2u)), u = √(2/π)·(x + 0.044715·x³).
@@ -88,6 +88,37 @@ inline V gelu_tanh(V x) {
   const V cubic = V::set(-0x1.2444f2p-4F), linear = V::set(-0x1.988454p+0F);  // of -2u
   const V minus_two_u = x * V::fma(x * x, cubic, linear);
   return canonical(x / (V::set(1.0F) + exp(minus_two_u)));
+}
+
+/// 1 / (1 + exp(-x))
+template <class V>
+inline V sigmoid(V x) {
+  return canonical(V::set(1.0F) / (V::set(1.0F) + exp(V::set(0.0F) - x)));
+}
+
+/// x · sigmoid(x) = x / (1 + exp(-x)); NaN for -infinity.
+template <class V>
+inline V silu(V x) {
+  return canonical(x / (V::set(1.0F) + exp(V::set(0.0F) - x)));
+}
+
+/// e / (e + 2), e = exp(2|x|) - 1 by the polynomial of exp, which without its 1 is exact near 0 too; +0 for
+/// -0.
+template <class V>
+inline V tanh(V x) {
+  const V a = V::min_unsigned(V::abs(x), V::set(10.0F));  // tanh(10) rounds to 1
+  const V y = a + a, shift = V::set(0x1.8p+23F);
+  const V shifted = V::fma(y, V::set(0x1.715476p+0F), shift);
+  const V n = shifted - shift;
+  V r = V::fma(n, V::set(-0x1.62e4p-1F), y);
+  r = V::fma(n, V::set(-0x1.7f7d1cp-20F), r);
+  V p = V::set(kExpCoefficients[4]);
+  for (int j = 3; j >= 0; --j) p = V::fma(p, r, V::set(kExpCoefficients[j]));
+  const V power = V::add_to_exponent(V::set(1.0F), shifted);
+  const V e = V::fma(power, V::fma(r * r, p, r), power - V::set(1.0F));
+  const V magnitude = e / (e + V::set(2.0F));
+  const V result = V::select(V::less(x, V::set(0.0F)), V::set(0.0F) - magnitude, magnitude);
+  return V::select(V::is_nan(x), V::canonical_nan(), result);
 }
 
 /// max(x, 0); NaN stays NaN.

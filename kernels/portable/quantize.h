@@ -118,6 +118,12 @@ struct BlockWalk {
     return q + at.row * ldq + static_cast<std::ptrdiff_t>(at.block) * depth;
   }
   RowScale* row(const Place& at) const { return rows + at.row * blocks + at.block; }
+  /// The same for rows first..first + count - 1.
+  BlockWalk rows_of(std::ptrdiff_t first, int count) const {
+    BlockWalk part = *this;
+    part.x += first * ldx, part.q += first * ldq, part.rows += first * blocks, part.m = count;
+    return part;
+  }
   KnownBlock known(const Place& at, const BlockParameters& parameters, int i) const {
     return {values(at), length(at), codes(at), parameters.inverse[i], parameters.zero[i]};
   }

@@ -1,113 +1,14 @@
-// LayerNorm and the small row operations on vectors of 16 floats.
+// The small row operations on vectors of 16 floats.
 #pragma once
+
+#include <immintrin.h>
 
 #include "kernels/kernel_set.h"
 #include "kernels/portable/functions.h"
+#include "kernels/portable/range.h"
 #include "kernels/portable/vectors.h"
 
 namespace nybble::kernels {
-
-// LayerNorm takes Rows rows side by side, which hide the latency of each other's chains. Its steps of 16
-// columns are always inlined and unrolled over the rows, and the rows' addresses are locals, so that all of
-// it lives in registers.
-
-/// The addresses of Rows rows.
-template <int Rows>
-struct NormRows {
-  const float* x[Rows];
-  const float* residual[Rows];  ///< null: none
-  float* y[Rows];
-};
-
-template <int Rows>
-[[gnu::always_inline]] inline NormRows<Rows> norm_rows(const LayerNormArgs& args, std::ptrdiff_t row) {
-  NormRows<Rows> rows;
-#pragma GCC unroll 8
-  for (int r = 0; r < Rows; ++r) {
-    rows.x[r] = args.x + (row + r) * args.ldx;
-    rows.residual[r] = args.residual == nullptr ? nullptr : args.residual + (row + r) * args.ldr;
-    rows.y[r] = args.y + (row + r) * args.ldy;
-  }
-  return rows;
-}
-
-/// y = x + residual, added to the sums.
-template <class V, bool Whole, int Rows>
-[[gnu::always_inline]] inline void add_residual(const NormRows<Rows>& rows, int i, int left, V (&sum)[Rows]) {
-#pragma GCC unroll 8
-  for (int r = 0; r < Rows; ++r) {
-    V value = load_part<V, Whole>(rows.x[r] + i, left);
-    if (rows.residual[r] != nullptr) value = value + load_part<V, Whole>(rows.residual[r] + i, left);
-    store_part<V, Whole>(value, rows.y[r] + i, left);
-    sum[r] = sum[r] + value;
-  }
-}
-
-/// (y - mean)², added to the sums.
-template <class V, bool Whole, int Rows>
-[[gnu::always_inline]] inline void add_squares(const NormRows<Rows>& rows, int i, int left,
-                                               const V (&mean)[Rows], V (&sum)[Rows]) {
-#pragma GCC unroll 8
-  for (int r = 0; r < Rows; ++r) {
-    V d = load_part<V, Whole>(rows.y[r] + i, left) - mean[r];
-    if constexpr (!Whole) {  // lanes beyond the row add 0, not the square of the mean
-      float part[16] = {};
-      d.store_first(part, left);
-      d = V::load(part);
-    }
-    sum[r] = V::fma(d, d, sum[r]);
-  }
-}
-
-/// y = (y - mean) · inverse · gamma + beta
-template <class V, bool Whole, int Rows>
-[[gnu::always_inline]] inline void scale_columns(const NormRows<Rows>& rows, int i, int left,
-                                                 const V (&mean)[Rows], const V (&inverse)[Rows], V gamma,
-                                                 V beta) {
-#pragma GCC unroll 8
-  for (int r = 0; r < Rows; ++r) {
-    const V normal = (load_part<V, Whole>(rows.y[r] + i, left) - mean[r]) * inverse[r];
-    store_part<V, Whole>(canonical(V::fma(normal, gamma, beta)), rows.y[r] + i, left);
-  }
-}
-
-template <class V, int Rows>
-inline void layernorm_rows(const LayerNormArgs& args, std::ptrdiff_t row) {
-  const NormRows<Rows> rows = norm_rows<Rows>(args, row);
-  const float *gamma = args.gamma, *beta = args.beta;
-  const int n = args.n, whole = n / 16 * 16, left = n - whole;
-  const float count = static_cast<float>(n), epsilon = args.epsilon;
-  V sum[Rows], mean[Rows], inverse[Rows];
-#pragma GCC unroll 8
-  for (int r = 0; r < Rows; ++r) sum[r] = V::set(0.0F);
-  for (int i = 0; i < whole; i += 16) add_residual<V, true>(rows, i, 16, sum);
-  if (left > 0) add_residual<V, false>(rows, whole, left, sum);
-#pragma GCC unroll 8
-  for (int r = 0; r < Rows; ++r) {
-    mean[r] = V::set(V::sum(sum[r]) / count);
-    sum[r] = V::set(0.0F);
-  }
-  for (int i = 0; i < whole; i += 16) add_squares<V, true>(rows, i, 16, mean, sum);
-  if (left > 0) add_squares<V, false>(rows, whole, left, mean, sum);
-#pragma GCC unroll 8
-  for (int r = 0; r < Rows; ++r) inverse[r] = V::set(1 / __builtin_sqrtf(V::sum(sum[r]) / count + epsilon));
-  for (int i = 0; i < n; i += 16) {
-    const V g = load_at<V>(gamma, i, n), b = beta == nullptr ? V::set(0.0F) : load_at<V>(beta, i, n);
-    if (i < whole) {
-      scale_columns<V, true>(rows, i, 16, mean, inverse, g, b);
-    } else {
-      scale_columns<V, false>(rows, i, left, mean, inverse, g, b);
-    }
-  }
-}
-
-template <class V>
-void layernorm(const LayerNormArgs& args) noexcept {
-  constexpr int kGroup = V::kRowsTogether;
-  int row = 0;
-  for (; row + kGroup <= args.m; row += kGroup) layernorm_rows<V, kGroup>(args, row);
-  for (; row < args.m; ++row) layernorm_rows<V, 1>(args, row);
-}
 
 template <class V>
 void embed_sum(const std::int32_t* ids, const std::int32_t* positions, const std::int32_t* types,
@@ -125,6 +26,72 @@ void embed_sum(const std::int32_t* ids, const std::int32_t* positions, const std
   }
 }
 
+/// 16 codes as floats, or the first n of them with 0 beyond.
+template <class V>
+inline V codes_at(const std::int8_t* codes, int i, int n) {
+  return i + 16 <= n ? V::load_s8(codes + i) : V::load_s8_first(codes + i, n - i);
+}
+
+/// The row that a table adds for one token: floats, or codes and their scale.
+template <class V>
+struct EmbedRow {
+  const float* values;
+  const std::int8_t* codes;
+  V scale;
+};
+
+template <class V>
+inline V embed_column(const EmbedRow<V>* rows, int count, int i, int n) {
+  V sum = rows[0].values != nullptr ? load_at<V>(rows[0].values, i, n)
+                                    : codes_at<V>(rows[0].codes, i, n) * rows[0].scale;
+  for (int t = 1; t < count; ++t) {
+    sum = rows[t].values != nullptr ? sum + load_at<V>(rows[t].values, i, n)
+                                    : V::fma(codes_at<V>(rows[t].codes, i, n), rows[t].scale, sum);
+  }
+  return canonical(sum);
+}
+
+template <class V>
+void embed_tables(const EmbedArgs& args) noexcept {
+  const int n = args.n, count = args.count;
+  for (std::ptrdiff_t row = 0; row < args.m; ++row) {
+    EmbedRow<V> rows[kEmbedTables];
+    for (int t = 0; t < count; ++t) {
+      const EmbedTable& table = args.tables[t];
+      const std::ptrdiff_t id = table.ids[row];
+      if (table.values != nullptr) {
+        rows[t] = {table.values + id * n, nullptr, V::set(0.0F)};
+      } else {
+        rows[t] = {nullptr, table.codes + id * n, V::set(table.scales[id])};
+      }
+    }
+    for (int i = 0; i < n; i += 16) store_at(embed_column(rows, count, i, n), args.y + row * args.ldy, i, n);
+  }
+}
+
+template <class V>
+void quantize_rows_s8(const float* x, std::ptrdiff_t ldx, int m, int n, std::int8_t* q, std::ptrdiff_t ldq,
+                      float* scales) noexcept {
+  const V low = V::set(-127.0F), high = V::set(127.0F);
+  for (std::ptrdiff_t row = 0; row < m; ++row) {
+    const float* values = x + row * ldx;
+    auto* codes = reinterpret_cast<std::uint8_t*>(q + row * ldq);
+    const Range range = range_of<V>(values, n).total();
+    const float scale = (-range.low > range.high ? -range.low : range.high) / 127;
+    scales[row] = !range.finite ? float_from(0x7FC00000) : scale < 0x1p-126F ? 0.0F : scale;
+    const V divisor = V::set(range.finite && scale >= 0x1p-126F ? scale : __builtin_inff());  // x / ∞ = 0
+    for (int i = 0; i < n; i += 16) {
+      V code = V::round(load_at<V>(values, i, n) / divisor);
+      code = V::select(V::is_nan(code), V::set(0.0F), V::max(V::min(code, high), low));
+      if (i + 16 <= n) {
+        _mm_storeu_si128(reinterpret_cast<__m128i*>(codes + i), V::to_s8(code));
+      } else {
+        V::store_first_bytes(V::to_s8(code), codes + i, n - i);
+      }
+    }
+  }
+}
+
 template <class V>
 void mean_pool(const float* x, std::ptrdiff_t ldx, int m, int n, float* y) noexcept {
   const V count = V::set(static_cast<float>(m));
@@ -133,6 +100,23 @@ void mean_pool(const float* x, std::ptrdiff_t ldx, int m, int n, float* y) noexc
     for (int row = 0; row < m; ++row) sum = sum + load_at<V>(x + row * ldx, i, n);
     store_at(canonical(sum / count), y, i, n);
   }
+}
+
+template <class V>
+void max_pool(const float* x, std::ptrdiff_t ldx, int m, int n, float* y) noexcept {
+  for (int i = 0; i < n; i += 16) {
+    V most = load_at<V>(x, i, n);
+    for (int row = 1; row < m; ++row) {
+      const V value = load_at<V>(x + row * ldx, i, n);
+      most = V::select(V::is_nan(value), value, V::max(value, most));  // of two, one of them NaN, the second
+    }
+    store_at(canonical(most), y, i, n);
+  }
+}
+
+template <class V>
+void cls_pool(const float* x, std::ptrdiff_t, int, int n, float* y) noexcept {
+  for (int i = 0; i < n; i += 16) store_at(canonical(load_at<V>(x, i, n)), y, i, n);
 }
 
 template <class V>

@@ -29,4 +29,26 @@ void each(const Tile& tile, const EpilogueArgs* args) {
   }
 }
 
+inline void add_residual(const Tile& tile, const EpilogueArgs* args) {
+  for (int r = 0; r < tile.rows; ++r) {
+    const float* residual = args->residual + (tile.row + r) * args->ld_residual + tile.column;
+    float* row = tile.data + r * tile.ld;
+    for (int c = 0; c < tile.cols && tile.column + c < args->columns; ++c)
+      row[c] = canonical(row[c] + residual[c]);
+  }
+}
+
+template <F32x1 (*function)(F32x1)>
+void multiply_gate(const GateArgs& args) noexcept {
+  const int blocks = row_block_count(args.n), depth = row_block_depth(args.n);
+  for (std::ptrdiff_t row = 0; row < args.m; ++row) {
+    for (int i = 0; i < args.n; ++i) {
+      const std::ptrdiff_t at = row * args.ldx + i;
+      const float value = canonical(function({args.gate[at]}).value * args.up[at]);
+      args.out[row * args.ldo + i] = value;
+      if (args.ranges != nullptr) widen(args.ranges[row * blocks + i / depth], i % depth, value);
+    }
+  }
+}
+
 }  // namespace nybble::kernels::scalar

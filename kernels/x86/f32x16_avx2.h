@@ -135,6 +135,16 @@ struct F32x16Avx2 {
     const __m128i high = _mm_unpackhi_epi64(bytes, bytes);
     return {_mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(bytes)), _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(high))};
   }
+  static V load_s8(const std::int8_t* p) {
+    const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
+    return {_mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(bytes)),
+            _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_srli_si128(bytes, 8)))};
+  }
+  static V load_s8_first(const std::int8_t* p, int n) {
+    std::int8_t all[16] = {};
+    for (int i = 0; i < n; ++i) all[i] = p[i];
+    return load_s8(all);
+  }
   /// rint(a) as bytes; a within [-128.5, 127.5).
   static __m128i to_s8(V a) {
     const __m128i low = to_s16(a.low), high = to_s16(a.high);

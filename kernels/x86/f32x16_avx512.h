@@ -83,6 +83,13 @@ struct F32x16Avx512 {
   static float largest(V a) { return _mm512_reduce_max_ps(a.v); }
 
   static V from_s8(__m128i bytes) { return {_mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(bytes))}; }
+  static V load_s8(const std::int8_t* p) {
+    const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
+    return {_mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(bytes))};
+  }
+  static V load_s8_first(const std::int8_t* p, int n) {
+    return {_mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_maskz_loadu_epi8(first(n), p)))};
+  }
   /// rint(a) as bytes; a within [-128.5, 127.5).
   static __m128i to_s8(V a) { return _mm512_cvtepi32_epi8(_mm512_cvtps_epi32(a.v)); }
   /// max(1, min(255, rint(a))) as bytes; a within the range of int32.

@@ -124,18 +124,63 @@ void bench_gelu_erf(const KernelSet& set) { bench_activation(set, set.gelu_erf);
 void bench_gelu_erf_q(const KernelSet& set) { bench_activation(set, set.gelu_erf_q); }
 void bench_gelu_tanh(const KernelSet& set) { bench_activation(set, set.gelu_tanh); }
 void bench_relu(const KernelSet& set) { bench_activation(set, set.relu); }
+void bench_silu(const KernelSet& set) { bench_activation(set, set.silu); }
+void bench_sigmoid(const KernelSet& set) { bench_activation(set, set.sigmoid); }
+void bench_tanh(const KernelSet& set) { bench_activation(set, set.tanh); }
 
-void bench_layernorm(const KernelSet& set) {
-  for (const int n : {384, 768}) {
-    constexpr int kRows = 16;
-    Floats x(static_cast<std::size_t>(kRows) * n), r(static_cast<std::size_t>(kRows) * n), gamma(n), beta(n);
-    Floats y(static_cast<std::size_t>(kRows) * n);
-    const LayerNormArgs args{x.data(), n, r.data(), n, gamma.data(), beta.data(), 1e-12F,
-                             kRows,    n, y.data(), n};
-    const Timing t = time_call(set, [&] { set.layernorm(args); });
-    print_per_element(("16 rows of " + std::to_string(n) + ", residual").c_str(), t, 1.0 * kRows * n);
+void bench_add_residual(const KernelSet& set) {
+  Floats tile(6 * 64), residual(6 * 64);
+  const EpilogueArgs args{.residual = residual.data(), .ld_residual = 64, .columns = 64};
+  const Timing t = time_call(set, [&] { set.add_residual({tile.data(), 64, 6, 64}, &args); });
+  print_per_element("6 x 64 tile", t, 6 * 64);
+}
+
+namespace {
+
+void bench_gate(const KernelSet& set, void (*gate)(const GateArgs&) noexcept) {
+  constexpr int kRows = 6, kN = 1536;
+  Floats x(kRows * 2 * kN, 2.0F), out(kRows * kN);
+  std::vector<RowRange> ranges(kRows * row_block_count(kN));
+  const Timing t = time_call(set, [&] {
+    gate({x.data(), x.data() + kN, 2 * kN, kRows, kN, out.data(), kN, ranges.data()});
+  });
+  print_per_element("6 rows of 1536, ranges", t, kRows * kN);
+}
+
+}  // namespace
+
+void bench_gate_silu(const KernelSet& set) { bench_gate(set, set.gate_silu); }
+void bench_gate_gelu_erf(const KernelSet& set) { bench_gate(set, set.gate_gelu_erf); }
+void bench_gate_gelu_tanh(const KernelSet& set) { bench_gate(set, set.gate_gelu_tanh); }
+
+namespace {
+
+using Norm = void (*)(const NormArgs&) noexcept;
+
+/// Rows of 16 stay in L1; those of 96 (590 KB with their codes at 384 columns) in L2.
+void bench_norm(const KernelSet& set, Norm norm, int m, int n, bool quantized) {
+  Floats x(m * n), r(m * n), gamma(n), beta(n), y(m * n), q(m * n / 4);
+  std::vector<RowScale> rows(m * row_block_count(n));
+  NormArgs args{x.data(), n, r.data(), n, gamma.data(), beta.data(), 1e-12F, m, n, y.data(), n};
+  if (quantized) args.q = q.bytes(), args.ldq = n, args.rows = rows.data();
+  const Timing t = time_call(set, [&] { norm(args); });
+  const char* more = quantized ? ", residual, codes" : ", residual";
+  print_per_element(std::to_string(m) + " rows of " + std::to_string(n) + more, t, 1.0 * m * n);
+}
+
+void bench_norms(const KernelSet& set, Norm norm) {
+  for (const int n : {384, 768, 1024}) {
+    for (const bool quantized : {false, true}) {
+      bench_norm(set, norm, 16, n, quantized);
+      bench_norm(set, norm, 384 * 96 / n, n, quantized);
+    }
   }
 }
+
+}  // namespace
+
+void bench_layernorm(const KernelSet& set) { bench_norms(set, set.layernorm); }
+void bench_rmsnorm(const KernelSet& set) { bench_norms(set, set.rmsnorm); }
 
 void bench_embed_sum(const KernelSet& set) {
   constexpr int kTokens = 16, kN = 384, kRows = 100;
@@ -149,12 +194,45 @@ void bench_embed_sum(const KernelSet& set) {
   print_per_element("16 tokens of 384", t, kTokens * kN);
 }
 
-void bench_mean_pool(const KernelSet& set) {
-  constexpr int kTokens = 128, kN = 384;
-  Floats x(kTokens * kN), y(kN);
-  const Timing t = time_call(set, [&] { set.mean_pool(x.data(), kN, kTokens, kN, y.data()); });
-  print_per_element("128 tokens of 384", t, kTokens * kN);
+void bench_embed_tables(const KernelSet& set) {
+  constexpr int kTokens = 16, kN = 384, kRows = 100;
+  Floats table(kRows * kN), scales(kRows), y(kTokens * kN);
+  std::vector<std::int8_t> codes(kRows * kN);
+  set.quantize_rows_s8(table.data(), kN, kRows, kN, codes.data(), kN, scales.data());
+  std::vector<std::int32_t> ids(kTokens);
+  for (int i = 0; i < kTokens; ++i) ids[i] = i * 6;
+  const EmbedTable f32{ids.data(), table.data()}, s8{ids.data(), nullptr, codes.data(), scales.data()};
+  for (const bool coded : {false, true}) {
+    const EmbedTable tables[] = {coded ? s8 : f32, f32, f32};
+    const Timing t = time_call(set, [&] { set.embed_tables({tables, 3, kTokens, kN, y.data(), kN}); });
+    print_per_element(coded ? "16 tokens of 384, s8 + f32 + f32" : "16 tokens of 384, three of f32", t,
+                      kTokens * kN);
+  }
 }
+
+void bench_quantize_rows_s8(const KernelSet& set) {
+  Floats x(16 * 384), scales(16);
+  std::vector<std::int8_t> codes(16 * 384);
+  const Timing t =
+      time_call(set, [&] { set.quantize_rows_s8(x.data(), 384, 16, 384, codes.data(), 384, scales.data()); });
+  print_per_element("16 rows of 384", t, 16 * 384);
+}
+
+namespace {
+
+void bench_pool(const KernelSet& set, void (*pool)(const float*, std::ptrdiff_t, int, int, float*) noexcept,
+                int tokens) {
+  constexpr int kN = 384;
+  Floats x(tokens * kN), y(kN);
+  const Timing t = time_call(set, [&] { pool(x.data(), kN, tokens, kN, y.data()); });
+  print_per_element(std::to_string(tokens) + " tokens of 384", t, tokens * kN);
+}
+
+}  // namespace
+
+void bench_mean_pool(const KernelSet& set) { bench_pool(set, set.mean_pool, 128); }
+void bench_max_pool(const KernelSet& set) { bench_pool(set, set.max_pool, 128); }
+void bench_cls_pool(const KernelSet& set) { bench_pool(set, set.cls_pool, 1); }
 
 void bench_l2_normalize(const KernelSet& set) {
   Floats x(384), y(384);

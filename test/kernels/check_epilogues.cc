@@ -1,5 +1,6 @@
 // Steps on finished tiles against the scalar set.
 #include <string>
+#include <utility>
 
 #include "test/kernels/check.h"
 
@@ -98,5 +99,72 @@ void check_gelu_erf(Context& context) { check_activation(context, &KernelSet::ge
 void check_gelu_erf_q(Context& context) { check_activation(context, &KernelSet::gelu_erf_q); }
 void check_gelu_tanh(Context& context) { check_activation(context, &KernelSet::gelu_tanh); }
 void check_relu(Context& context) { check_activation(context, &KernelSet::relu); }
+
+void check_silu(Context& context) { check_activation(context, &KernelSet::silu); }
+void check_sigmoid(Context& context) { check_activation(context, &KernelSet::sigmoid); }
+void check_tanh(Context& context) { check_activation(context, &KernelSet::tanh); }
+
+void check_add_residual(Context& context) {
+  for (int i = 0; i < 600; ++i) {
+    if (!context.takes()) continue;
+    const int m = context.random.integer(1, 7), n = context.random.integer(1, 150), cols = padded_columns(n);
+    const std::ptrdiff_t ld = cols + i % 3, ldr = n + i % 5;
+    Guarded<float> expected((m - 1) * ld + cols), actual(expected.size()), residual((m - 1) * ldr + n);
+    fill_tile(context, expected, m, cols, ld);
+    actual.copy_from(expected);
+    fill_tile(context, residual, m, n, ldr);
+    const EpilogueArgs args{.residual = residual.data(), .ld_residual = ldr, .columns = n};
+    const int row = context.random.integer(0, m - 1),
+              column = context.random.integer(0, (cols - 1) / 16) * 16;
+    const int width = context.random.integer(1, (cols - column) / 16) * 16;
+    for (const auto& [set, c] : {std::pair{&context.reference, &expected}, {&context.set, &actual}}) {
+      set->add_residual({&(*c)[row * ld + column], ld, m - row, width, row, column}, &args);
+    }
+    context.expect_same(expected, actual, "add_residual n=" + std::to_string(n) + " m=" + std::to_string(m));
+  }
+}
+
+namespace {
+
+using Gate = void (*KernelSet::*)(const GateArgs&) noexcept;
+
+/// Both halves in one row, in either order; the result in place or apart; with ranges or without.
+void gate_case(Context& context, Gate which, int m, int n) {
+  if (!context.takes()) return;
+  const bool gate_first = context.random.integer(0, 1) == 0, in_place = context.random.integer(0, 1) == 0;
+  const std::ptrdiff_t ldx = 2 * n + context.random.integer(0, 3), ldo = in_place ? ldx : n + 1;
+  const int blocks = row_block_count(n);
+  Guarded<float> x((m - 1) * ldx + 2 * n), x2(x.size()), expected((m - 1) * ldo + n), actual(expected.size());
+  Guarded<RowRange> expected_ranges(m * blocks), actual_ranges(m * blocks);
+  std::memset(expected_ranges.data(), 0, m * blocks * sizeof(RowRange));
+  expected_ranges[0].high[3] = 0x40000000;  // what stood there before stays
+  actual_ranges.copy_from(expected_ranges);
+  fill_tile(context, x, m, 2 * n, ldx);
+  x2.copy_from(x);
+  const int gate = gate_first ? 0 : n;
+  RowRange* const no_ranges = nullptr;
+  const bool ranged = context.random.integer(0, 2) > 0;
+  (context.reference.*which)({&x[gate], &x[n - gate], ldx, m, n, in_place ? x.data() : expected.data(), ldo,
+                              ranged ? expected_ranges.data() : no_ranges});
+  (context.set.*which)({&x2[gate], &x2[n - gate], ldx, m, n, in_place ? x2.data() : actual.data(), ldo,
+                        ranged ? actual_ranges.data() : no_ranges});
+  const std::string what = " of gate m=" + std::to_string(m) + " n=" + std::to_string(n);
+  context.expect_same(x, x2, "rows" + what);
+  context.expect_same(expected, actual, "result" + what);
+  context.expect_same(expected_ranges, actual_ranges, "ranges" + what);
+}
+
+void check_gate(Context& context, Gate which) {
+  for (int n = 1; n <= 150; ++n) gate_case(context, which, context.random.integer(1, 4), n);
+  for (const int n : {384, 1024, 1025, 1152, 1536, 1600}) {
+    for (int i = 0; i < 10; ++i) gate_case(context, which, context.random.integer(1, 7), n);
+  }
+}
+
+}  // namespace
+
+void check_gate_silu(Context& context) { check_gate(context, &KernelSet::gate_silu); }
+void check_gate_gelu_erf(Context& context) { check_gate(context, &KernelSet::gate_gelu_erf); }
+void check_gate_gelu_tanh(Context& context) { check_gate(context, &KernelSet::gate_gelu_tanh); }
 
 }  // namespace nybble::kernels::test

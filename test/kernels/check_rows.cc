@@ -1,58 +1,9 @@
-// LayerNorm and the small row operations against the scalar set.
+// The small row operations against the scalar set.
 #include <string>
 
 #include "test/kernels/check.h"
 
 namespace nybble::kernels::test {
-namespace {
-
-enum class Target { separate, x, residual };
-
-void layernorm_case(Context& context, int m, int n, bool residual, bool beta, Target target) {
-  if (!context.takes()) return;
-  const std::ptrdiff_t ld = n + context.random.integer(0, 3);
-  const std::size_t size = (m - 1) * ld + n;
-  Guarded<float> gamma(n), bias(n), x(size), r(size), expected(size), actual(size), x2(size), r2(size);
-  fill_any(context.random, gamma.data(), n, false);
-  fill_any(context.random, bias.data(), n, false);
-  for (int i = 0; i < m; ++i) {
-    fill_any(context.random, &x[i * ld], n, true);
-    fill_any(context.random, &r[i * ld], n, true);
-  }
-  x2.copy_from(x);
-  r2.copy_from(r);
-  Guarded<float>& y = target == Target::x ? x : target == Target::residual ? r : expected;
-  Guarded<float>& y2 = target == Target::x ? x2 : target == Target::residual ? r2 : actual;
-  LayerNormArgs args{x.data(),
-                     ld,
-                     residual ? r.data() : nullptr,
-                     ld,
-                     gamma.data(),
-                     beta ? bias.data() : nullptr,
-                     1e-12F,
-                     m,
-                     n,
-                     y.data(),
-                     ld};
-  context.reference.layernorm(args);
-  args.x = x2.data(), args.residual = residual ? r2.data() : nullptr, args.y = y2.data();
-  context.set.layernorm(args);
-  context.expect_same(y, y2,
-                      "layernorm n=" + std::to_string(n) + (residual ? " residual" : "") +
-                          (beta ? " beta" : "") + " target " + std::to_string(static_cast<int>(target)));
-}
-
-}  // namespace
-
-void check_layernorm(Context& context) {
-  for (int i = 0; i < 1500; ++i) {
-    const int n = i < 300 ? i / 3 + 1 : context.random.integer(1, 1100);
-    const bool residual = i % 2 == 0;
-    const auto target = static_cast<Target>(context.random.integer(0, residual ? 2 : 1));
-    layernorm_case(context, context.random.integer(1, 9), n, residual, i % 5 != 0, target);
-  }
-}
-
 void check_embed_sum(Context& context) {
   for (int n = 1; n <= 100; ++n) {
     constexpr int kRows = 7, kTokens = 5;
@@ -74,18 +25,6 @@ void check_embed_sum(Context& context) {
                      position.data(), typed ? type.data() : nullptr, kTokens, n, y->data(), ldy);
     }
     context.expect_same(expected, actual, "embed_sum n=" + std::to_string(n));
-  }
-}
-
-void check_mean_pool(Context& context) {
-  for (int i = 0; i < 600; ++i) {
-    const int n = i < 200 ? i + 1 : context.random.integer(1, 800), m = context.random.integer(1, 20);
-    const std::ptrdiff_t ldx = n + i % 3;
-    Guarded<float> x((m - 1) * ldx + n), expected(n), actual(n);
-    for (int row = 0; row < m; ++row) fill_any(context.random, &x[row * ldx], n, true);
-    context.reference.mean_pool(x.data(), ldx, m, n, expected.data());
-    context.set.mean_pool(x.data(), ldx, m, n, actual.data());
-    context.expect_same(expected, actual, "mean_pool m=" + std::to_string(m) + " n=" + std::to_string(n));
   }
 }
 

@@ -91,6 +91,46 @@ TEST_CASE("gelu_tanh is within 2 ulp of x") {
   CHECK(ulps < 2.0L);
 }
 
+TEST_CASE("sigmoid and silu are within 3 ulp of themselves where they are normal floats") {
+  const auto sigmoid_error = [](float x) {
+    const long double truth = 1 / (1 + std::exp(-static_cast<long double>(x)));
+    return std::fabs(sigmoid(F32x1{x}).value - truth) / ulp_at(truth);
+  };
+  const auto silu_error = [](float x) {
+    const long double truth = x / (1 + std::exp(-static_cast<long double>(x)));
+    return std::fabs(silu(F32x1{x}).value - truth) / ulp_at(truth);
+  };
+  const long double sigmoids =
+      std::max(worst(-87.0F, 30.0F, sigmoid_error), worst(-1.0F, 1.0F, sigmoid_error));
+  const long double silus = std::max(worst(-87.0F, 30.0F, silu_error), worst(-1.0F, 1.0F, silu_error));
+  INFO("sigmoid: " << sigmoids << " ulp, silu: " << silus << " ulp");
+  CHECK(sigmoids < 3.0L);
+  CHECK(silus < 3.0L);
+}
+
+TEST_CASE("tanh is within 3 ulp of itself") {
+  const auto error = [](float x) {
+    const long double truth = std::tanh(static_cast<long double>(x));
+    return std::fabs(tanh(F32x1{x}).value - truth) / ulp_at(truth);
+  };
+  const long double ulps =
+      std::max({worst(-12.0F, 12.0F, error), worst(-1.0F, 1.0F, error), worst(-0.01F, 0.01F, error)});
+  INFO("tanh: " << ulps << " ulp");
+  CHECK(ulps < 3.0L);
+  CHECK(tanh(F32x1{std::numeric_limits<float>::infinity()}).value == 1);
+  CHECK(tanh(F32x1{-std::numeric_limits<float>::infinity()}).value == -1);
+}
+
+TEST_CASE("erf, as gelu_erf holds it in its normal tail, is within 1 ulp of 1") {
+  const auto error = [](float a) {
+    const long double erf = 1 - 2 * static_cast<long double>(normal_tail(F32x1{a}).value);
+    return std::fabs(erf - std::erf(a / std::sqrt(2.0L)));
+  };
+  const long double largest = worst(0.0F, 5.9F, error);
+  INFO("erf: " << largest);
+  CHECK(largest < 0x1p-23L);
+}
+
 template <int N>
 long double worst_weight(const float (&c)[N], long double levels) {
   const auto error = [&](float z) {
@@ -120,11 +160,13 @@ TEST_CASE("the greatest weight of integer attention is the greatest level, whate
 
 TEST_CASE("activations of NaN are the canonical NaN and keep the limits at infinity") {
   const F32x1 nan{scalar::from_bits(0xFFC12345)}, infinity{std::numeric_limits<float>::infinity()};
-  for (auto* function : {gelu_erf<F32x1>, gelu_erf_q<F32x1>, gelu_tanh<F32x1>, relu<F32x1>}) {
+  for (auto* function : {gelu_erf<F32x1>, gelu_erf_q<F32x1>, gelu_tanh<F32x1>, relu<F32x1>, silu<F32x1>}) {
     CHECK(scalar::to_bits(function(nan).value) == 0x7FC00000);
     CHECK(function(infinity).value == infinity.value);
   }
   CHECK(gelu_erf(F32x1{-infinity.value}).value == 0);
+  CHECK(scalar::to_bits(tanh(nan).value) == 0x7FC00000);
+  CHECK(scalar::to_bits(sigmoid(nan).value) == 0x7FC00000);
   CHECK(relu(F32x1{-infinity.value}).value == 0);
 }
 

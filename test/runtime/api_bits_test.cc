@@ -49,7 +49,7 @@ std::uint64_t hash_of(const std::vector<float>& rows) {
 /// What the golden texts of each folder hash to. Another value is a change of docs/numerics.md, and a new
 /// version of it.
 std::uint64_t golden_hash(const std::string& folder) {
-  return folder == "tiny-bert" ? 0xe32c7621e8ec674cu : 0x115feb5114c8b7fu;
+  return folder == "tiny-bert" ? 0x1f28e7ddd8419706u : 0xd5bdc11ab53d3257u;
 }
 
 class ControlRegister {
