@@ -26,21 +26,16 @@ template <class Core, bool First, int Rows, int Vectors>
 
 template <class Core, int Rows, int Vectors>
 [[gnu::always_inline]] inline void multiply_eights(const Codes& codes, const std::int8_t* b,
-                                                   std::ptrdiff_t stride, int quads,
-                                                   __m256i (&sum)[Rows][Vectors]) {
-  alignas(32) __m256i total[Rows * Vectors];
+                                                   std::ptrdiff_t stride, int quads, __m256i* sums) {
   const std::uint8_t* a = codes.a;
-  clear(sum);
-  flush(sum, true, total);
-  for (int eight = quads / 8; eight > 0; --eight, a += 32, b += stride * 4) {
+  for (int done = 0; done < quads; done += 8, a += 32, b += stride * 4) {
     __m256i pairs[Rows][Vectors];
     gather_two<Core, true>(a, codes.stride, b, pairs);
     gather_two<Core, false>(a + 8, codes.stride, b + stride, pairs);
     gather_two<Core, false>(a + 16, codes.stride, b + stride * 2, pairs);
     gather_two<Core, false>(a + 24, codes.stride, b + stride * 3, pairs);
-    flush(pairs, false, total);
+    flush(pairs, done == 0, sums);
   }
-  take(total, sum);
 }
 
 /// Per channel the weights' codes are the unsigned side (0..15, as they come) and the rows' codes, less 128,
@@ -54,13 +49,7 @@ struct UnsignedNibbles : NibbleWeights {
       _mm256_store_si256(reinterpret_cast<__m256i*>(codes + k), moved);
     }
   }
-  static float sum(const std::uint8_t* codes, int count) {
-    float s = 0;
-    int t = 0;
-    for (int k = 0; k < count; ++k) t += static_cast<std::int8_t>(codes[k]);
-    s = static_cast<float>(t);
-    return s;
-  }
+  static float sum(const std::uint8_t* q, int count) { return ymm::sum_s8(q, count); }
   static __m256i weight(__m256i code) { return code; }
   template <bool First, int Rows, int Vectors>
   [[gnu::always_inline]] static void gather(const std::uint8_t* a, std::ptrdiff_t stride,
@@ -72,15 +61,19 @@ struct UnsignedNibbles : NibbleWeights {
 #pragma GCC unroll 8
       for (int v = 0; v < Vectors; ++v) {
         const __m256i pair = _mm256_maddubs_epi16(weights[v], q);
-        pairs[r][v] = First ? pair : _mm256_add_epi16(pairs[r][v], pair);
-        pin(pairs[r][v]);
+        if constexpr (First) {
+          pairs[r][v] = pair;
+          pin(pairs[r][v]);
+        } else {
+          ymm::add16(pairs[r][v], pair);
+        }
       }
     }
   }
   template <int Rows, int Vectors>
-  [[gnu::always_inline]] static void multiply(const Codes& codes, const std::int8_t* b, std::ptrdiff_t stride,
-                                              int quads, __m256i (&sum)[Rows][Vectors]) {
-    multiply_eights<UnsignedNibbles>(codes, b, stride, quads, sum);
+  [[gnu::noinline]] static void multiply(const Codes codes, const std::int8_t* b, std::ptrdiff_t stride,
+                                         int quads, __m256i* sums) {
+    multiply_eights<UnsignedNibbles, Rows, Vectors>(codes, b, stride, quads, sums);
   }
 };
 
@@ -97,9 +90,9 @@ struct SignedNibbles : NibbleWeights {
     avx2::gather<First>(a, stride, weights, pairs);
   }
   template <int Rows, int Vectors>
-  [[gnu::always_inline]] static void multiply(const Codes& codes, const std::int8_t* b, std::ptrdiff_t stride,
-                                              int quads, __m256i (&sum)[Rows][Vectors]) {
-    multiply_eights<SignedNibbles>(codes, b, stride, quads, sum);
+  [[gnu::noinline]] static void multiply(const Codes codes, const std::int8_t* b, std::ptrdiff_t stride,
+                                         int quads, __m256i* sums) {
+    multiply_eights<SignedNibbles, Rows, Vectors>(codes, b, stride, quads, sums);
   }
 };
 

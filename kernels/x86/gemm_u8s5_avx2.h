@@ -6,21 +6,17 @@ struct FourPairs : ByteRows {
   static constexpr int kTileRows = 6;
 
   template <int Rows, int Vectors>
-  [[gnu::always_inline]] static void multiply(const Codes& codes, const std::int8_t* b, std::ptrdiff_t stride,
-                                              int quads, __m256i (&sum)[Rows][Vectors]) {
-    alignas(32) __m256i total[Rows * Vectors];
+  [[gnu::noinline]] static void multiply(const Codes codes, const std::int8_t* b, std::ptrdiff_t stride,
+                                         int quads, __m256i* sums) {
     const std::uint8_t* a = codes.a;
-    clear(sum);
-    flush(sum, true, total);
-    for (int four = quads / 4; four > 0; --four, a += 16, b += stride * 4) {
+    for (int done = 0; done < quads; done += 4, a += 16, b += stride * 4) {
       __m256i pairs[Rows][Vectors];
       quad<true>(a, codes.stride, b, pairs);
       quad<false>(a + 4, codes.stride, b + stride, pairs);
       quad<false>(a + 8, codes.stride, b + stride * 2, pairs);
       quad<false>(a + 12, codes.stride, b + stride * 3, pairs);
-      flush(pairs, false, total);
+      flush(pairs, done == 0, sums);
     }
-    take(total, sum);
   }
 
   template <bool First, int Rows, int Vectors>

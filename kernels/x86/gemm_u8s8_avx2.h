@@ -11,7 +11,7 @@ struct WideCodes {
   static constexpr int kTileRows = 6;
   static constexpr int kMiddle = 0, kShift = 0, kGroupShift = 0;
   static constexpr int kCodeBytes = 2, kReadBytes = 2;
-  static constexpr int vectors(int rows) { return rows == 1 ? 4 : rows <= 3 ? 2 : 1; }
+  static constexpr int vectors(int rows) { return rows == 1 ? 4 : rows == 2 ? 2 : 1; }
 
   static void prepare(const std::uint8_t* a, int count, std::uint8_t* codes) {
     for (int k = 0; k < count; k += 16) {
@@ -30,39 +30,37 @@ struct WideCodes {
     return _mm256_set1_epi64x(quad);
   }
 
-  template <int Rows, int Vectors>
-  [[gnu::always_inline]] static void multiply(const ymm::Codes& codes, const std::int8_t* b,
-                                              std::ptrdiff_t stride, int quads,
-                                              __m256i (&sum)[Rows][Vectors]) {
-    constexpr int kHalves = Vectors * 2;
-    __m256i half[Rows][kHalves];
+  template <int Rows, int Halves>
+  [[gnu::always_inline]] static void add_quad(const std::uint8_t* a, std::ptrdiff_t stride,
+                                              const std::int8_t* b, __m256i (&half)[Rows][Halves]) {
+    __m256i weights[Halves];
+#pragma GCC unroll 8
+    for (int v = 0; v < Halves; ++v) weights[v] = widen(b + v * 16);
 #pragma GCC unroll 8
     for (int r = 0; r < Rows; ++r) {
+      const __m256i q = broadcast(a + r * stride);
 #pragma GCC unroll 8
-      for (int v = 0; v < kHalves; ++v) half[r][v] = _mm256_setzero_si256();
+      for (int v = 0; v < Halves; ++v) ymm::add32(half[r][v], _mm256_madd_epi16(q, weights[v]));
     }
+  }
+
+  template <int Rows, int Vectors>
+  [[gnu::noinline]] static void multiply(const ymm::Codes codes, const std::int8_t* b, std::ptrdiff_t stride,
+                                         int quads, __m256i* sums) {
+    constexpr int kHalves = Vectors * 2;
+    __m256i half[Rows][kHalves];
+    ymm::clear(half);
     const std::uint8_t* a = codes.a;
-#pragma GCC unroll 2
-    for (; quads > 0; --quads, a += 8, b += stride) {
-      __m256i weights[kHalves];
-#pragma GCC unroll 8
-      for (int v = 0; v < kHalves; ++v) weights[v] = widen(b + v * 16);
-#pragma GCC unroll 8
-      for (int r = 0; r < Rows; ++r) {
-        const __m256i q = broadcast(a + r * codes.stride);
-#pragma GCC unroll 8
-        for (int v = 0; v < kHalves; ++v) {
-          half[r][v] = _mm256_add_epi32(half[r][v], _mm256_madd_epi16(q, weights[v]));
-          ymm::pin(half[r][v]);
-        }
-      }
+    for (; quads > 0; quads -= 2, a += 16, b += stride * 2) {
+      add_quad(a, codes.stride, b, half);
+      add_quad(a + 8, codes.stride, b + stride, half);
     }
 #pragma GCC unroll 8
     for (int r = 0; r < Rows; ++r) {
 #pragma GCC unroll 8
       for (int v = 0; v < Vectors; ++v) {
         const __m256i both = _mm256_hadd_epi32(half[r][v * 2], half[r][v * 2 + 1]);
-        sum[r][v] = _mm256_permute4x64_epi64(both, 0xD8);
+        _mm256_store_si256(sums + r * Vectors + v, _mm256_permute4x64_epi64(both, 0xD8));
       }
     }
   }

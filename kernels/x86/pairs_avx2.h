@@ -19,42 +19,42 @@ struct ByteRows {
   static float sum(const std::uint8_t* q, int count) { return ymm::sum_u8(q, count); }
 };
 
-template <int Rows, int Vectors>
-[[gnu::always_inline]] inline void clear(__m256i (&sum)[Rows][Vectors]) {
-#pragma GCC unroll 8
-  for (int r = 0; r < Rows; ++r) {
-#pragma GCC unroll 8
-    for (int v = 0; v < Vectors; ++v) sum[r][v] = _mm256_setzero_si256();
-  }
-}
-
 /// Pairs that are taken to 32 bits at once: 7 bits, or two quads at a time 6 bits.
 template <int Deep>
 struct ShallowPairs : ByteRows {
   static constexpr int kTileRows = 4;
 
   template <int Rows, int Vectors>
-  [[gnu::always_inline]] static void multiply(const Codes& codes, const std::int8_t* b, std::ptrdiff_t stride,
-                                              int quads, __m256i (&sum)[Rows][Vectors]) {
-    const __m256i ones = _mm256_set1_epi16(1);
+  [[gnu::noinline]] static void multiply(const Codes codes, const std::int8_t* b, std::ptrdiff_t stride,
+                                         int quads, __m256i* sums) {
+    __m256i sum[Rows][Vectors];
     const std::uint8_t* a = codes.a;
-    clear(sum);
-#pragma GCC unroll 2
-    for (int step = quads / Deep; step > 0; --step, a += 4 * Deep, b += stride * Deep) {
+    ymm::clear(sum);
+    for (; quads > 0; quads -= 2 * Deep, a += 8 * Deep, b += stride * 2 * Deep) {
+      add_quads(a, codes.stride, b, stride, sum);
+      add_quads(a + 4 * Deep, codes.stride, b + stride * Deep, stride, sum);
+    }
+    ymm::store(sum, sums);
+  }
+
+  /// `Deep` quads.
+  template <int Rows, int Vectors>
+  [[gnu::always_inline]] static void add_quads(const std::uint8_t* a, std::ptrdiff_t lda,
+                                               const std::int8_t* b, std::ptrdiff_t stride,
+                                               __m256i (&sum)[Rows][Vectors]) {
+    const __m256i ones = _mm256_set1_epi16(1);
 #pragma GCC unroll 8
-      for (int r = 0; r < Rows; ++r) {
-        __m256i q[Deep];
+    for (int r = 0; r < Rows; ++r) {
+      __m256i q[Deep];
 #pragma GCC unroll 2
-        for (int d = 0; d < Deep; ++d) q[d] = ymm::broadcast_quad(a + r * codes.stride + d * 4);
+      for (int d = 0; d < Deep; ++d) q[d] = ymm::broadcast_quad(a + r * lda + d * 4);
 #pragma GCC unroll 8
-        for (int v = 0; v < Vectors; ++v) {
-          __m256i pairs = _mm256_maddubs_epi16(q[0], ymm::load(b + v * 32));
+      for (int v = 0; v < Vectors; ++v) {
+        __m256i pairs = _mm256_maddubs_epi16(q[0], ymm::load(b + v * 32));
 #pragma GCC unroll 2
-          for (int d = 1; d < Deep; ++d)
-            pairs = _mm256_add_epi16(pairs, _mm256_maddubs_epi16(q[d], ymm::load(b + d * stride + v * 32)));
-          sum[r][v] = _mm256_add_epi32(sum[r][v], _mm256_madd_epi16(pairs, ones));
-          pin(sum[r][v]);
-        }
+        for (int d = 1; d < Deep; ++d)
+          ymm::add16(pairs, _mm256_maddubs_epi16(q[d], ymm::load(b + d * stride + v * 32)));
+        ymm::add32(sum[r][v], _mm256_madd_epi16(pairs, ones));
       }
     }
   }
@@ -63,26 +63,22 @@ struct ShallowPairs : ByteRows {
 /// Adds what a tile has gathered in 16 bits to its sums, which live in memory: 16 registers hold one set of
 /// sums only.
 template <int Rows, int Vectors>
-[[gnu::always_inline]] inline void flush(const __m256i (&pairs)[Rows][Vectors], bool first, __m256i* total) {
+[[gnu::always_inline]] inline void flush(__m256i (&pairs)[Rows][Vectors], bool first, __m256i* sums) {
   const __m256i ones = _mm256_set1_epi16(1);
 #pragma GCC unroll 8
   for (int r = 0; r < Rows; ++r) {
 #pragma GCC unroll 8
-    for (int v = 0; v < Vectors; ++v) {
-      __m256i* place = total + r * Vectors + v;
-      const __m256i wide = _mm256_madd_epi16(pairs[r][v], ones);
-      _mm256_store_si256(place, first ? wide : _mm256_add_epi32(wide, _mm256_load_si256(place)));
+    for (int v = 0; v < Vectors; ++v) pairs[r][v] = _mm256_madd_epi16(pairs[r][v], ones);
+  }
+  if (!first) {
+#pragma GCC unroll 8
+    for (int r = 0; r < Rows; ++r) {
+#pragma GCC unroll 8
+      for (int v = 0; v < Vectors; ++v)
+        pairs[r][v] = _mm256_add_epi32(pairs[r][v], _mm256_load_si256(sums + r * Vectors + v));
     }
   }
-}
-
-template <int Rows, int Vectors>
-[[gnu::always_inline]] inline void take(const __m256i* total, __m256i (&sum)[Rows][Vectors]) {
-#pragma GCC unroll 8
-  for (int r = 0; r < Rows; ++r) {
-#pragma GCC unroll 8
-    for (int v = 0; v < Vectors; ++v) sum[r][v] = _mm256_load_si256(total + r * Vectors + v);
-  }
+  ymm::store(pairs, sums);
 }
 
 /// One quad of a tile: the first of a gathering sets the pairs, the others add to them.
@@ -96,8 +92,12 @@ template <bool First, int Rows, int Vectors>
 #pragma GCC unroll 8
     for (int v = 0; v < Vectors; ++v) {
       const __m256i pair = _mm256_maddubs_epi16(q, weights[v]);
-      pairs[r][v] = First ? pair : _mm256_add_epi16(pairs[r][v], pair);
-      pin(pairs[r][v]);
+      if constexpr (First) {
+        pairs[r][v] = pair;
+        pin(pairs[r][v]);
+      } else {
+        ymm::add16(pairs[r][v], pair);
+      }
     }
   }
 }

@@ -8,7 +8,9 @@
 //   kCodeBytes       bytes a code in the prepared rows; 0: rows are read as they are
 //   kSums            whether Σ q is needed per channel too (in groups it always is)
 //   prepare(...)     one row of prepared codes
-//   multiply(...)    the sums of a tile over a number of quads that is a multiple of 8
+//   multiply(...)    the sums of a tile over a number of quads that is a multiple of 8, to memory: a function
+//   of its
+//                   own, or g++ 12 spills what the code around it wants to keep
 #pragma once
 
 #include <immintrin.h>
@@ -22,6 +24,52 @@ namespace nybble::kernels::ymm {
 /// Keeps `value` in a register and instructions in their order: g++ 12 would multiply all rows first and
 /// spill.
 inline void pin(__m256i& value) { __asm__ volatile("" : "+x"(value)); }
+
+/// The quad at `Offset` bytes in row `Row` < 6 of rows whose rows 0 and 3 are given, in all elements. The
+/// address is written out because g++ 12 would else advance one pointer a row: five more instructions a loop.
+template <int Row, int Offset>
+[[gnu::always_inline]] inline __m256i broadcast_row(const std::uint8_t* row0, const std::uint8_t* row3,
+                                                    std::ptrdiff_t stride) {
+  const std::uint8_t* base = Row < 3 ? row0 : row3;
+  __m256i quad;
+  if constexpr (Row % 3 == 0) {
+    __asm__ volatile("vpbroadcastd %c2(%1), %0"
+                     : "=x"(quad)
+                     : "r"(base), "i"(Offset), "m"(*reinterpret_cast<const char(*)[]>(base)));
+  } else {
+    __asm__ volatile("vpbroadcastd %c2(%1, %3, %c4), %0"
+                     : "=x"(quad)
+                     : "r"(base), "i"(Offset), "r"(stride), "i"(Row % 3),
+                       "m"(*reinterpret_cast<const char(*)[]>(base)));
+  }
+  return quad;
+}
+
+/// sum += value in sum's own register, which g++ 12 else changes, with a move back.
+[[gnu::always_inline]] inline void add16(__m256i& sum, __m256i value) {
+  __asm__ volatile("vpaddw %1, %0, %0" : "+x"(sum) : "x"(value));
+}
+[[gnu::always_inline]] inline void add32(__m256i& sum, __m256i value) {
+  __asm__ volatile("vpaddd %1, %0, %0" : "+x"(sum) : "x"(value));
+}
+
+/// Sums [Rows][Vectors] in registers to memory.
+template <int Rows, int Vectors>
+[[gnu::always_inline]] inline void store(const __m256i (&sum)[Rows][Vectors], __m256i* sums) {
+#pragma GCC unroll 8
+  for (int r = 0; r < Rows; ++r) {
+#pragma GCC unroll 8
+    for (int v = 0; v < Vectors; ++v) _mm256_store_si256(sums + r * Vectors + v, sum[r][v]);
+  }
+}
+template <int Rows, int Vectors>
+[[gnu::always_inline]] inline void clear(__m256i (&sum)[Rows][Vectors]) {
+#pragma GCC unroll 8
+  for (int r = 0; r < Rows; ++r) {
+#pragma GCC unroll 8
+    for (int v = 0; v < Vectors; ++v) sum[r][v] = _mm256_setzero_si256();
+  }
+}
 
 inline __m256i load(const void* p) { return _mm256_loadu_si256(static_cast<const __m256i*>(p)); }
 inline __m256i broadcast_quad(const std::uint8_t* a) { return _mm256_set1_epi32(load_quad(a)); }
@@ -82,7 +130,7 @@ struct TilePlace {
 /// Per channel: f = fma(float(t - zero·colsum), s_row·s_col, bias), or for one block of several
 /// f = fma(float(t_b - zero_b·colsum_b), s_b, f) in C, and after the last f·s_col + bias.
 template <class Core, int Rows, int Vectors>
-[[gnu::always_inline]] inline void finish_channels(const __m256i (&sum)[Rows][Vectors], const Panel& panel,
+[[gnu::always_inline]] inline void finish_channels(const __m256i* sums, const Panel& panel,
                                                    const TilePlace<Rows>& tile, const Depth& depth, int block,
                                                    int segment) {
 #pragma GCC unroll 8
@@ -93,8 +141,8 @@ template <class Core, int Rows, int Vectors>
 #pragma GCC unroll 8
     for (int r = 0; r < Rows; ++r) {
       const RowScale& row = tile.rows[r * depth.blocks + block];
-      __m256i t =
-          _mm256_sub_epi32(sum[r][v], _mm256_mullo_epi32(_mm256_set1_epi32(row.zero - Core::kShift), colsum));
+      __m256i t = _mm256_sub_epi32(_mm256_load_si256(sums + r * Vectors + v),
+                                   _mm256_mullo_epi32(_mm256_set1_epi32(row.zero - Core::kShift), colsum));
       if (Core::kMiddle != 0) {
         const auto middle =
             static_cast<std::int32_t>(tile.sums[r * tile.sum_stride + segment]) * Core::kMiddle;
@@ -121,7 +169,7 @@ template <class Core, int Rows, int Vectors>
 /// h = fma(float(t_g), s_g, h) with t_g = sum - z·Σq: all of them are whole numbers below 2^24, so that the
 /// correction is exact as a float, in one instruction instead of a multiplication and a subtraction.
 template <class Core, int Rows, int Vectors>
-[[gnu::always_inline]] inline void fold_group(const __m256i (&sum)[Rows][Vectors], const Panel& panel,
+[[gnu::always_inline]] inline void fold_group(const __m256i* sums, const Panel& panel,
                                               const TilePlace<Rows>& tile, int group, int segment, bool first,
                                               float* h) {
 #pragma GCC unroll 8
@@ -135,7 +183,8 @@ template <class Core, int Rows, int Vectors>
     for (int r = 0; r < Rows; ++r) {
       float* place = h + (r * Vectors + v) * 8;
       const __m256 q = _mm256_set1_ps(tile.sums[r * tile.sum_stride + segment]);
-      const __m256 t = _mm256_fnmadd_ps(zero, q, _mm256_cvtepi32_ps(sum[r][v]));
+      const __m256 t =
+          _mm256_fnmadd_ps(zero, q, _mm256_cvtepi32_ps(_mm256_load_si256(sums + r * Vectors + v)));
       const __m256 before = first ? _mm256_setzero_ps() : _mm256_load_ps(place);
       _mm256_store_ps(place, _mm256_fmadd_ps(t, scale, before));
     }
@@ -179,16 +228,17 @@ inline void product_tile(const Panel& panel, const Slice& slice, const Codes& co
     alignas(32) float h[Grouped ? Rows * Vectors * 8 : 8];
     const int block_end = depth.block_end(block);
     for (int begin = depth.block_begin(block); begin < block_end; begin += depth.segment, ++segment) {
-      __m256i sum[Rows][Vectors];
+      alignas(32) __m256i sums[Rows * Vectors];
       const Codes from{codes.a + (begin - slice_begin) * Core::kReadBytes, codes.stride};
       const std::byte* b = panel.weights + begin / kPerByte / 4 * stride + tile.column * 4;
       const int quads = (depth.segment_end(begin, block) - begin) / 4;
-      Core::multiply(from, reinterpret_cast<const std::int8_t*>(b), stride, quads, sum);
+      Core::template multiply<Rows, Vectors>(from, reinterpret_cast<const std::int8_t*>(b), stride, quads,
+                                             sums);
       if constexpr (Grouped) {
-        fold_group<Core>(sum, panel, tile, begin / depth.segment, segment, begin == depth.block_begin(block),
-                         h);
+        fold_group<Core, Rows, Vectors>(sums, panel, tile, begin / depth.segment, segment,
+                                        begin == depth.block_begin(block), h);
       } else {
-        finish_channels<Core>(sum, panel, tile, depth, block, segment);
+        finish_channels<Core, Rows, Vectors>(sums, panel, tile, depth, block, segment);
       }
     }
     if constexpr (Grouped) finish_groups<Rows, Vectors>(h, panel, tile, depth, block);
