@@ -1,6 +1,6 @@
 // One KernelSet an instruction set: a function pointer for each entry, its contract above it.
 //
-// Every entry is `noexcept`, keeps no state, allocates nothing (gemm_u8s8 uses up to 13 KB of stack) and may
+// Every entry is `noexcept`, keeps no state, allocates nothing (products use up to 32 KB of stack) and may
 // be called from any thread. A NaN is written as 0x7FC00000 whatever NaN came in. Every set gives the bits of
 // the scalar set (docs/numerics.md); the caller has set MXCSR to 0x1F80 (kernels/float_environment.h).
 // Buffers may be unaligned unless an entry says otherwise; strides (ld*) are in elements.
@@ -19,6 +19,15 @@ struct RowScale {
   std::int32_t zero;
 };
 
+/// The range of one block of a row while it grows, as bits of floats: the block's column j goes to lane
+/// j mod 16. All zeros is the range of nothing. NaN and infinity stay visible: some high is ≥ 0x7F800000 or
+/// some low ≥ 0xFF800000.
+struct RowRange {
+  std::int32_t high[16];  ///< the greatest of 0 and the bits as signed integers: the greatest value, or 0
+  std::uint32_t
+      low[16];  ///< the greatest of the bits as unsigned integers: with its sign set the least value
+};
+
 /// A finished tile of a product: `data` is [rows][cols] with stride `ld`, and stands at (row, column) of C.
 struct Tile {
   float* data;
@@ -31,6 +40,11 @@ struct Tile {
 struct EpilogueArgs {
   const float* residual = nullptr;  ///< [m][ld_residual], laid out as C is: what add_residual adds
   std::ptrdiff_t ld_residual = 0;
+  /// [m][row_block_count(columns)], or null: an activation widens the range of each row's block by what it
+  /// writes, so that quantize_ranged_u8 needs no pass of its own to find it. The tile is then at most 64
+  /// columns of one block. Tiles of one row and block belong to one thread.
+  RowRange* ranges = nullptr;
+  int columns = 0;  ///< N of C, which says where the blocks end
 };
 
 /// A step on a finished tile of a product while it is hot in L1, in place. Also usable on any matrix. `args`
@@ -39,10 +53,9 @@ using TileEpilogue = void (*)(const Tile& tile, const EpilogueArgs* args);
 
 /// Arguments of a product C[m][n] = dequantize(A · Wᵀ) + bias.
 struct GemmArgs {
-  const std::uint8_t*
-      a;  ///< [m][lda] codes; each row is readable up to padded_depth(k), bytes from k on hold 128
-  std::ptrdiff_t lda;
-  const RowScale* rows;        ///< [m][row_block_count(k)]
+  const std::uint8_t* a;       ///< [m][lda] codes as quantize_rows_u8 or _u4 wrote them, padding included
+  std::ptrdiff_t lda;          ///< in bytes
+  const RowScale* rows;        ///< [m][row_block_count(k, format)]
   const std::byte* b;          ///< the pack (packed_weights.h), 64-byte aligned
   int m, n, k;                 ///< m, n, k ≥ 1
   int panel_begin, panel_end;  ///< the panels of 64 columns to compute
@@ -50,6 +63,42 @@ struct GemmArgs {
   std::ptrdiff_t ldc;     ///< ≥ padded_columns(n)
   TileEpilogue epilogue;  ///< applied to each finished tile; null: none
   const EpilogueArgs* epilogue_args = nullptr;
+  PackFormat format = {};  ///< of the pack; its bits are those of the entry
+};
+
+/// Arguments of packing a layer's weights.
+struct PackArgs {
+  const float* w;  ///< [n][ldw], k values a row, finite
+  std::ptrdiff_t ldw;
+  int n, k;
+  const float* scale;       ///< [n] per channel, [n][group_count(k)] in groups; finite
+  const std::int8_t* zero;  ///< [n][group_count(k)], stored codes; null: middle_code, as without groups
+  const float* bias;        ///< [n] or null (zeros); finite
+  std::byte* pack;          ///< packed_bytes(n, k, format) bytes, 64-byte aligned
+  PackFormat format = {};
+};
+
+/// Rows to quantize whose ranges are known.
+struct RangedRows {
+  const float* x;  ///< [m][ldx], k values a row
+  std::ptrdiff_t ldx;
+  int m, k;
+  const RowRange* ranges;      ///< [m][row_block_count(k)]; no value lies outside its block's range
+  int block_begin, block_end;  ///< the blocks of each row to quantize, within 0..row_block_count(k)
+  std::uint8_t* q;             ///< [m][ldq]; bytes k..padded_depth(k)-1 are set to 128 with the last block
+  std::ptrdiff_t ldq;
+  RowScale* rows;  ///< [m][row_block_count(k)]
+};
+
+/// Rows to activate in place and to quantize.
+struct ActivatedRows {
+  float* x;  ///< [m][ldx], k values a row
+  std::ptrdiff_t ldx;
+  int m, k;
+  int block_begin, block_end;  ///< the blocks of each row to take, within 0..row_block_count(k)
+  std::uint8_t* q;             ///< [m][ldq]; bytes k..padded_depth(k)-1 are set to 128 with the last block
+  std::ptrdiff_t ldq;
+  RowScale* rows;  ///< [m][row_block_count(k)]
 };
 
 /// Arguments of a row-wise LayerNorm: y = (x + residual - mean) / sqrt(variance + epsilon) · gamma + beta.
@@ -176,9 +225,13 @@ constexpr bool attention_s8_is_wide(int length, int window) {
 struct KernelSet {
   const char* name;  ///< "scalar", "avx2", "avxvnni", "avx512", "avx512vnni"
 
-  // ---- products on packed weights ----
-  /// C = A (u8) × W (s8): exact int32 sums over each K block, then the float order of docs/numerics.md.
-  void (*gemm_u8s8)(const GemmArgs& args) noexcept;
+  // ---- products on packed weights: exact int32 sums, then the float order of docs/numerics.md ----
+  void (*gemm_u8s8)(const GemmArgs& args) noexcept;  ///< 8-bit rows × 8-bit weights
+  void (*gemm_u8s7)(const GemmArgs& args) noexcept;
+  void (*gemm_u8s6)(const GemmArgs& args) noexcept;
+  void (*gemm_u8s5)(const GemmArgs& args) noexcept;  ///< per channel or in groups
+  void (*gemm_u8s4)(const GemmArgs& args) noexcept;  ///< per channel or in groups
+  void (*gemm_u4s4)(const GemmArgs& args) noexcept;  ///< 4-bit rows; per channel or in groups
 
   // ---- making integers ----
   /// Quantizes x [m][ldx], k values a row, to u8 by row and block of row_block_depth(k). Writes q [m][ldq]
@@ -186,13 +239,24 @@ struct KernelSet {
   /// infinity, or whose span overflows, gets scale = canonical NaN, codes 128.
   void (*quantize_rows_u8)(const float* x, std::ptrdiff_t ldx, int m, int k, std::uint8_t* q,
                            std::ptrdiff_t ldq, RowScale* rows) noexcept;
+  /// The same to 4 bits, codes 0..15, by blocks of `row_block` along K (PackFormat::row_block: 0, 32, 64,
+  /// 128). A row is padded_depth(k) / 2 bytes: byte (k / 8) · 4 + k mod 4 has code k in its low nibble where
+  /// k mod 8 < 4, else in its high one. Padding codes are 0; a block without a range has codes and zero 8.
+  void (*quantize_rows_u4)(const float* x, std::ptrdiff_t ldx, int m, int k, int row_block, std::uint8_t* q,
+                           std::ptrdiff_t ldq, RowScale* rows) noexcept;
+  /// quantize_rows_u8 of rows whose ranges are known (EpilogueArgs::ranges): the same bits.
+  void (*quantize_ranged_u8)(const RangedRows& args) noexcept;
+  /// x becomes gelu_erf_q(x), and is quantized as by quantize_rows_u8. Cheaper than the epilogue and
+  /// quantize_ranged_u8 where the rows of some panels of the product are still in cache.
+  void (*gelu_quantize_rows_u8)(const ActivatedRows& args) noexcept;
   /// The largest |x[i]|, i < n; NaN (canonical) where any x is NaN or infinite.
   float (*absmax)(const float* x, std::ptrdiff_t n) noexcept;
-  /// Quantizes w [n][k] (row-major, stride ldw) with one scale a channel to 8 bits,
-  /// code = clamp(rint(w / scale), -128, 127), 0 where scale is 0, and writes panel `panel` of the pack with
-  /// its trailer. bias: [n] or null (zeros). All of w, scale and bias are finite.
-  void (*pack_s8)(const float* w, std::ptrdiff_t ldw, int n, int k, const float* scale, const float* bias,
-                  int panel, std::byte* pack) noexcept;
+  /// Writes panel `panel` of a pack with its trailer: code = clamp(rint(w / scale) + zero), `zero` itself
+  /// where scale is 0.
+  void (*pack)(const PackArgs& args, int panel) noexcept;
+  /// The weights of a pack as floats, w [n][ldw] = scale · (code - zero): the columns of panel `panel`.
+  void (*unpack)(const std::byte* pack, int n, int k, const PackFormat& format, int panel, float* w,
+                 std::ptrdiff_t ldw) noexcept;
 
   // ---- activations, in place; each is a TileEpilogue ----
   TileEpilogue gelu_erf;    ///< 0.5·x·(1 + erf(x/√2)), to 1 ulp of x

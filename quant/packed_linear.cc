@@ -49,8 +49,15 @@ PackedLinear::PackedLinear(const kernels::KernelSet& kernels, std::span<const fl
   const std::vector<float> scales = channel_scales(kernels, w, n, k, weight_sources);
   data_.reset(static_cast<std::byte*>(::operator new[](bytes(), std::align_val_t{64})));
   for (int panel = 0; panel < kernels::panel_count(n); ++panel) {
-    kernels.pack_s8(w.data(), k, n, k, scales.data(), bias.empty() ? nullptr : bias.data(), panel,
-                    data_.get());
+    kernels.pack({.w = w.data(),
+                  .ldw = k,
+                  .n = n,
+                  .k = k,
+                  .scale = scales.data(),
+                  .zero = nullptr,
+                  .bias = bias.empty() ? nullptr : bias.data(),
+                  .pack = data_.get()},
+                 panel);
   }
 }
 

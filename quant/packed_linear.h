@@ -30,7 +30,7 @@ class PackedLinear {
   int n() const noexcept { return n_; }
   int k() const noexcept { return k_; }
   const std::byte* data() const noexcept { return data_.get(); }  ///< 64-byte aligned
-  std::size_t bytes() const noexcept { return kernels::packed_bytes_s8(n_, k_); }
+  std::size_t bytes() const noexcept { return kernels::packed_bytes(n_, k_); }
 
  private:
   struct AlignedDelete {

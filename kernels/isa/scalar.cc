@@ -1,7 +1,9 @@
 // The reference set: baseline x86-64, the definition of every entry's bits.
 #include "kernels/scalar/attention_f32.h"
+#include "kernels/scalar/epilogues.h"
+#include "kernels/scalar/gemm.h"
+#include "kernels/scalar/pack.h"
 #include "kernels/scalar/attention_s8.h"
-#include "kernels/scalar/gemm_u8s8.h"
 #include "kernels/scalar/quantize.h"
 #include "kernels/scalar/rows.h"
 #include "kernels/scalar/softmax.h"
@@ -11,10 +13,19 @@ namespace nybble::kernels {
 extern const KernelSet kScalarSet;
 const KernelSet kScalarSet = {
     .name = "scalar",
-    .gemm_u8s8 = scalar::gemm_u8s8,
+    .gemm_u8s8 = scalar::gemm<8>,
+    .gemm_u8s7 = scalar::gemm<8>,
+    .gemm_u8s6 = scalar::gemm<8>,
+    .gemm_u8s5 = scalar::gemm<8>,
+    .gemm_u8s4 = scalar::gemm<8>,
+    .gemm_u4s4 = scalar::gemm<4>,
     .quantize_rows_u8 = scalar::quantize_rows_u8,
+    .quantize_rows_u4 = scalar::quantize_rows_u4,
+    .quantize_ranged_u8 = scalar::quantize_ranged_u8,
+    .gelu_quantize_rows_u8 = scalar::activate_quantize_rows_u8<gelu_erf_q<scalar::F32x1>>,
     .absmax = scalar::absmax,
-    .pack_s8 = scalar::pack_s8,
+    .pack = scalar::pack,
+    .unpack = scalar::unpack,
     .gelu_erf = scalar::each<gelu_erf<scalar::F32x1>>,
     .gelu_erf_q = scalar::each<gelu_erf_q<scalar::F32x1>>,
     .gelu_tanh = scalar::each<gelu_tanh<scalar::F32x1>>,

@@ -2,6 +2,8 @@
 #pragma once
 
 #include "kernels/portable/attention_f32.h"
+#include "kernels/portable/epilogues.h"
+#include "kernels/portable/pack.h"
 #include "kernels/portable/quantize.h"
 #include "kernels/portable/rotary.h"
 #include "kernels/portable/rows.h"
@@ -15,8 +17,12 @@ constexpr KernelSet portable_entries(const char* name) {
   KernelSet set{};
   set.name = name;
   set.quantize_rows_u8 = quantize_rows_u8<V>;
+  set.quantize_rows_u4 = quantize_rows_u4<V>;
+  set.quantize_ranged_u8 = quantize_ranged_u8<V>;
+  set.gelu_quantize_rows_u8 = activate_quantize_rows_u8<V, gelu_erf_q<V>>;
   set.absmax = absmax<V>;
-  set.pack_s8 = pack_s8<V>;
+  set.pack = pack<V>;
+  set.unpack = unpack<V>;
   set.gelu_erf = each<V, gelu_erf<V>>;
   set.gelu_erf_q = each<V, gelu_erf_q<V>>;
   set.gelu_tanh = each<V, gelu_tanh<V>>;

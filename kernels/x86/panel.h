@@ -1,28 +1,20 @@
-// The parts of a panel, and how M is split, for every u8×s8 product.
+// How M is split, for every product.
 #pragma once
 
 #include <cstring>
 
 #include "kernels/kernel_set.h"
+#include "kernels/panel.h"
 
 namespace nybble::kernels {
 
-/// One panel of a pack (packed_weights.h).
-struct PanelS8 {
-  const std::int8_t* weights;
-  const std::int32_t* colsum;  ///< [k_blocks][64]
-  const float* scale;          ///< [64]
-  const float* bias;           ///< [64]
-  int width;                   ///< 16, 32, 48 or 64 columns
-};
+inline Panel panel_of(const GemmArgs& args, int p) {
+  return panel_of(args.b, args.n, args.k, p, args.format);
+}
 
-inline PanelS8 panel_s8(const GemmArgs& args, int p) {
-  const std::byte* start = args.b + panel_offset_s8(args.k, p);
-  const std::byte* trailer = start + panel_weight_bytes_s8(args.n, args.k, p);
-  const auto* colsum = reinterpret_cast<const std::int32_t*>(trailer);
-  const auto* scale = reinterpret_cast<const float*>(colsum + row_block_count(args.k) * kPanelColumns);
-  return {reinterpret_cast<const std::int8_t*>(start), colsum, scale, scale + kPanelColumns,
-          panel_width(args.n, p)};
+/// The codes of a panel of bytes.
+inline const std::int8_t* codes(const Panel& panel) {
+  return reinterpret_cast<const std::int8_t*>(panel.weights);
 }
 
 /// Rows of one row block and where its activations, parameters and results stand.
@@ -39,7 +31,7 @@ inline RowBlock row_block(const GemmArgs& args, int panel, int i, int blocks) {
   const std::ptrdiff_t first = static_cast<std::ptrdiff_t>(args.m) * i / blocks;
   const std::ptrdiff_t end = static_cast<std::ptrdiff_t>(args.m) * (i + 1) / blocks;
   return {args.a + first * args.lda,
-          args.rows + first * row_block_count(args.k),
+          args.rows + first * row_block_count(args.k, args.format),
           args.c + first * args.ldc + panel * kPanelColumns,
           static_cast<int>(end - first),
           static_cast<int>(first),

@@ -8,77 +8,71 @@
 namespace nybble::kernels::test {
 namespace {
 
-/// Floats at a 64-byte boundary.
-class Floats {
- public:
-  explicit Floats(std::size_t n, float spread = 1.0F) : memory_(n + 16) {
-    Random random(1);
-    for (float& x : memory_) x = random.normal() * spread;
-  }
-  float* data() {
-    const auto address = reinterpret_cast<std::uintptr_t>(memory_.data());
-    return memory_.data() + (64 - address % 64) % 64 / 4;
-  }
+using Gemm = void (*KernelSet::*)(const GemmArgs&) noexcept;
 
- private:
-  std::vector<float> memory_;
-};
-
-void bench_product(const KernelSet& set, int m, int n, int k) {
-  Floats w(static_cast<std::size_t>(n) * k), x(static_cast<std::size_t>(m) * k), scale(n), bias(n);
-  Floats memory(packed_bytes_s8(n, k) / 4 + 16), c(static_cast<std::size_t>(m) * n);
+void bench_product(const KernelSet& set, Gemm entry, int row_bits, const PackFormat& format, int m, int n,
+                   int k) {
+  const int groups = format.group == 0 ? 1 : group_count(k, format);
+  Floats w(static_cast<std::size_t>(n) * k), x(static_cast<std::size_t>(m) * k),
+      scale(static_cast<std::size_t>(n) * groups), bias(n);
+  Floats memory(packed_bytes(n, k, format) / 4 + 16), c(static_cast<std::size_t>(m) * n);
   auto* pack = reinterpret_cast<std::byte*>(memory.data());
-  for (int i = 0; i < n; ++i) scale.data()[i] = 3.0F / 127;
-  for (int p = 0; p < panel_count(n); ++p) set.pack_s8(w.data(), k, n, k, scale.data(), bias.data(), p, pack);
-  std::vector<std::uint8_t> a(static_cast<std::size_t>(m) * padded_depth(k));
-  std::vector<RowScale> rows(static_cast<std::size_t>(m) * row_block_count(k));
-  set.quantize_rows_u8(x.data(), k, m, k, a.data(), padded_depth(k), rows.data());
-  const GemmArgs args{a.data(), padded_depth(k), rows.data(), pack, m,      n, k,
-                      0,        panel_count(n),  c.data(),    n,    nullptr};
-  const Timing t = time_call(set, [&] { set.gemm_u8s8(args); });
+  for (int i = 0; i < n * groups; ++i) scale.data()[i] = 3.0F / static_cast<float>(1 << (format.bits - 1));
+  for (int p = 0; p < panel_count(n); ++p) {
+    set.pack({w.data(), k, n, k, scale.data(), nullptr, bias.data(), pack, format}, p);
+  }
+  const int lda = padded_depth(k) * row_bits / 8;
+  std::vector<std::uint8_t> a(static_cast<std::size_t>(m) * lda);
+  std::vector<RowScale> rows(static_cast<std::size_t>(m) * row_block_count(k, format));
+  if (row_bits == 8) {
+    set.quantize_rows_u8(x.data(), k, m, k, a.data(), lda, rows.data());
+  } else {
+    set.quantize_rows_u4(x.data(), k, m, k, format.row_block, a.data(), lda, rows.data());
+  }
+  const GemmArgs args{.a = a.data(),
+                      .lda = lda,
+                      .rows = rows.data(),
+                      .b = pack,
+                      .m = m,
+                      .n = n,
+                      .k = k,
+                      .panel_begin = 0,
+                      .panel_end = panel_count(n),
+                      .c = c.data(),
+                      .ldc = n,
+                      .epilogue = nullptr,
+                      .format = format};
+  const Timing t = time_call(set, [&] { (set.*entry)(args); });
   const double products = 1.0 * m * n * k;
-  std::printf("  %4d x %4d x %4d  %7.1f GMAC/s  %6.1f MAC/cycle  %5.1f %% of the peak of %.1f GMAC/s\n", m, n,
-              k, products / t.seconds * 1e-9, products / t.cycles,
+  std::printf("  %4d x %4d x %4d g%-3d  %7.1f GMAC/s  %6.1f MAC/cycle  %5.1f %% of the peak of %.1f GMAC/s\n",
+              m, n, k, format.group, products / t.seconds * 1e-9, products / t.cycles,
               100 * products / t.seconds / t.multiply_per_second, t.multiply_per_second * 1e-9);
 }
 
-void print_per_element(const char* what, const Timing& t, double elements) {
-  std::printf("  %-34s %7.3f cycles/element  %6.2f GB/s of FP32\n", what, t.cycles / elements,
-              elements * 4e-9 / t.seconds);
-}
-
-void bench_activation(const KernelSet& set, TileEpilogue activation) {
-  constexpr int kRows = 6, kCols = 64;
-  Floats x(kRows * kCols, 2.0F), tile(kRows * kCols);
-  const Timing copy = time_call(set, [&] { std::memcpy(tile.data(), x.data(), kRows * kCols * 4); });
-  Timing t = time_call(set, [&] {
-    std::memcpy(tile.data(), x.data(), kRows * kCols * 4);  // fresh values: repeated in place they run to 0
-    activation({tile.data(), kCols, kRows, kCols}, nullptr);
-  });
-  t.seconds -= copy.seconds, t.cycles -= copy.cycles;
-  print_per_element("6 x 64 tile", t, kRows * kCols);
+void bench_layers(const KernelSet& set, Gemm entry, int row_bits, const PackFormat& format) {
+  static constexpr int kLayers[][2] = {{384, 384}, {1152, 384}, {1536, 384}, {384, 1536},
+                                       {768, 768}, {2304, 768}, {3072, 768}, {768, 3072}};  // N, K
+  for (const auto& layer : kLayers) {
+    for (const int m : {1, 4, 16, 64, 128})
+      bench_product(set, entry, row_bits, format, m, layer[0], layer[1]);
+  }
 }
 
 }  // namespace
 
-void bench_gemm_u8s8(const KernelSet& set) {
-  static constexpr int kLayers[][2] = {{384, 384}, {1152, 384}, {1536, 384}, {384, 1536},
-                                       {768, 768}, {2304, 768}, {3072, 768}, {768, 3072}};  // N, K
-  for (const auto& layer : kLayers) {
-    for (const int m : {1, 4, 16, 64, 128}) bench_product(set, m, layer[0], layer[1]);
-  }
+void bench_gemm_u8s8(const KernelSet& set) { bench_layers(set, &KernelSet::gemm_u8s8, 8, {}); }
+void bench_gemm_u8s7(const KernelSet& set) { bench_layers(set, &KernelSet::gemm_u8s7, 8, {.bits = 7}); }
+void bench_gemm_u8s6(const KernelSet& set) { bench_layers(set, &KernelSet::gemm_u8s6, 8, {.bits = 6}); }
+void bench_gemm_u8s5(const KernelSet& set) {
+  for (const int group : {0, 128}) bench_layers(set, &KernelSet::gemm_u8s5, 8, {.bits = 5, .group = group});
 }
-
-void bench_quantize_rows_u8(const KernelSet& set) {
-  for (const int k : {384, 768, 1536}) {
-    constexpr int kRows = 16;
-    Floats x(static_cast<std::size_t>(kRows) * k);
-    std::vector<std::uint8_t> q(static_cast<std::size_t>(kRows) * k);
-    std::vector<RowScale> rows(kRows * row_block_count(k));
-    const Timing t =
-        time_call(set, [&] { set.quantize_rows_u8(x.data(), k, kRows, k, q.data(), k, rows.data()); });
-    print_per_element(("16 rows of " + std::to_string(k)).c_str(), t, 1.0 * kRows * k);
-  }
+void bench_gemm_u8s4(const KernelSet& set) {
+  for (const int group : {0, 32, 128})
+    bench_layers(set, &KernelSet::gemm_u8s4, 8, {.bits = 4, .group = group});
+}
+void bench_gemm_u4s4(const KernelSet& set) {
+  bench_layers(set, &KernelSet::gemm_u4s4, 4, {.bits = 4});
+  bench_layers(set, &KernelSet::gemm_u4s4, 4, {.bits = 4, .group = 32, .row_block = 32});
 }
 
 void bench_absmax(const KernelSet& set) {
@@ -88,54 +82,61 @@ void bench_absmax(const KernelSet& set) {
   print_per_element("768 values", t, 768);
 }
 
-void bench_pack_s8(const KernelSet& set) {
-  constexpr int kN = 64, kK = 384;
-  Floats w(kN * kK), scale(kN, 0.01F), memory(packed_bytes_s8(kN, kK) / 4 + 16);
-  auto* pack = reinterpret_cast<std::byte*>(memory.data());
-  const Timing t = time_call(set, [&] { set.pack_s8(w.data(), kK, kN, kK, scale.data(), nullptr, 0, pack); });
-  print_per_element("a panel of 64 x 384", t, kN * kK);
-}
-
-void bench_gelu_erf(const KernelSet& set) { bench_activation(set, set.gelu_erf); }
-void bench_gelu_erf_q(const KernelSet& set) { bench_activation(set, set.gelu_erf_q); }
-void bench_gelu_tanh(const KernelSet& set) { bench_activation(set, set.gelu_tanh); }
-void bench_relu(const KernelSet& set) { bench_activation(set, set.relu); }
-
-void bench_layernorm(const KernelSet& set) {
-  for (const int n : {384, 768}) {
-    constexpr int kRows = 16;
-    Floats x(static_cast<std::size_t>(kRows) * n), r(static_cast<std::size_t>(kRows) * n), gamma(n), beta(n);
-    Floats y(static_cast<std::size_t>(kRows) * n);
-    const LayerNormArgs args{x.data(), n, r.data(), n, gamma.data(), beta.data(), 1e-12F,
-                             kRows,    n, y.data(), n};
-    const Timing t = time_call(set, [&] { set.layernorm(args); });
-    print_per_element(("16 rows of " + std::to_string(n) + ", residual").c_str(), t, 1.0 * kRows * n);
+void bench_quantize_rows_u4(const KernelSet& set) {
+  constexpr int kRows = 16, kK = 384;
+  Floats x(kRows * kK);
+  std::vector<std::uint8_t> q(kRows * kK / 2);
+  for (const int row_block : {0, 32}) {
+    std::vector<RowScale> rows(kRows * row_block_count(kK, {.bits = 4, .row_block = row_block}));
+    const Timing t = time_call(set, [&] {
+      set.quantize_rows_u4(x.data(), kK, kRows, kK, row_block, q.data(), kK / 2, rows.data());
+    });
+    print_per_element(("16 rows of 384, row_block " + std::to_string(row_block)).c_str(), t,
+                      1.0 * kRows * kK);
   }
 }
 
-void bench_embed_sum(const KernelSet& set) {
-  constexpr int kTokens = 16, kN = 384, kRows = 100;
-  Floats table(kRows * kN), y(kTokens * kN);
-  std::vector<std::int32_t> ids(kTokens), zeros(kTokens);
-  for (int i = 0; i < kTokens; ++i) ids[i] = i * 6;
+namespace {
+
+constexpr int kPackN = 384, kPackK = 384;
+
+struct PackedLayer {
+  Floats w{kPackN * kPackK}, scale{kPackN * 12, 0.01F}, memory{packed_bytes(kPackN, kPackK) / 4 + 16};
+  std::byte* pack() { return reinterpret_cast<std::byte*>(memory.data()); }
+};
+
+void bench_packing(const KernelSet& set, const PackFormat& format, bool back) {
+  PackedLayer layer;
+  for (int i = 0; i < kPackN * 12; ++i) layer.scale.data()[i] = 0.01F;
+  const PackArgs args{layer.w.data(), kPackK,  kPackN,       kPackK, layer.scale.data(),
+                      nullptr,        nullptr, layer.pack(), format};
+  const auto all = [&] {
+    for (int p = 0; p < panel_count(kPackN); ++p) set.pack(args, p);
+  };
+  all();
   const Timing t = time_call(set, [&] {
-    set.embed_sum(ids.data(), ids.data(), zeros.data(), table.data(), table.data(), table.data(), kTokens, kN,
-                  y.data(), kN);
+    for (int p = 0; p < panel_count(kPackN); ++p) {
+      if (back) {
+        set.unpack(layer.pack(), kPackN, kPackK, format, p, layer.w.data(), kPackK);
+      } else {
+        set.pack(args, p);
+      }
+    }
   });
-  print_per_element("16 tokens of 384", t, kTokens * kN);
+  const std::string what =
+      "384 x 384, " + std::to_string(format.bits) + " bits, group " + std::to_string(format.group);
+  print_per_element(what.c_str(), t, kPackN * kPackK);
 }
 
-void bench_mean_pool(const KernelSet& set) {
-  constexpr int kTokens = 128, kN = 384;
-  Floats x(kTokens * kN), y(kN);
-  const Timing t = time_call(set, [&] { set.mean_pool(x.data(), kN, kTokens, kN, y.data()); });
-  print_per_element("128 tokens of 384", t, kTokens * kN);
-}
+}  // namespace
 
-void bench_l2_normalize(const KernelSet& set) {
-  Floats x(384), y(384);
-  const Timing t = time_call(set, [&] { set.l2_normalize(x.data(), 384, y.data()); });
-  print_per_element("384 values", t, 384);
+void bench_pack(const KernelSet& set) {
+  for (const PackFormat& format : {PackFormat{}, {.bits = 4}, {.bits = 4, .group = 32}})
+    bench_packing(set, format, false);
+}
+void bench_unpack(const KernelSet& set) {
+  for (const PackFormat& format : {PackFormat{}, {.bits = 4}, {.bits = 4, .group = 32}})
+    bench_packing(set, format, true);
 }
 
 }  // namespace nybble::kernels::test

@@ -23,9 +23,18 @@ namespace {
 // The list to extend with an entry.
 constexpr Entry kEntries[] = {
     {"gemm_u8s8", check_gemm_u8s8, bench_gemm_u8s8},
+    {"gemm_u8s7", check_gemm_u8s7, bench_gemm_u8s7},
+    {"gemm_u8s6", check_gemm_u8s6, bench_gemm_u8s6},
+    {"gemm_u8s5", check_gemm_u8s5, bench_gemm_u8s5},
+    {"gemm_u8s4", check_gemm_u8s4, bench_gemm_u8s4},
+    {"gemm_u4s4", check_gemm_u4s4, bench_gemm_u4s4},
     {"quantize_rows_u8", check_quantize_rows_u8, bench_quantize_rows_u8},
+    {"quantize_rows_u4", check_quantize_rows_u4, bench_quantize_rows_u4},
+    {"quantize_ranged_u8", check_quantize_ranged_u8, bench_quantize_ranged_u8},
+    {"gelu_quantize_rows_u8", check_gelu_quantize_rows_u8, bench_gelu_quantize_rows_u8},
     {"absmax", check_absmax, bench_absmax},
-    {"pack_s8", check_pack_s8, bench_pack_s8},
+    {"pack", check_pack, bench_pack},
+    {"unpack", check_unpack, bench_unpack},
     {"gelu_erf", check_gelu_erf, bench_gelu_erf},
     {"gelu_erf_q", check_gelu_erf_q, bench_gelu_erf_q},
     {"gelu_tanh", check_gelu_tanh, bench_gelu_tanh},
@@ -81,7 +90,7 @@ int check_entry(const Entry& entry, const KernelSet& set, std::uint64_t seed) {
     GuardedPlacement::front = front;
     entry.check(context);
   }
-  std::printf("%-18s %-12s %7ld cases, %d failed\n", entry.name, set.name, context.cases, context.failures);
+  std::printf("%-22s %-12s %7ld cases, %d failed\n", entry.name, set.name, context.cases, context.failures);
   return context.cases == 0 ? 1 : context.failures;
 }
 

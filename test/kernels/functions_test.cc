@@ -75,11 +75,11 @@ TEST_CASE("gelu_erf is within 1 ulp of x, and within 3e-8 where x is negative") 
   CHECK(negative < 3e-8L);
 }
 
-TEST_CASE("gelu_erf_q is within 1.9e-4") {
+TEST_CASE("gelu_erf_q is within 2.4e-4") {
   const auto error = [](float x) { return std::fabs(gelu_erf_q(F32x1{x}).value - true_gelu_erf(x)); };
   const long double largest = worst(-12.0F, 12.0F, error);
   INFO("gelu_erf_q: " << largest);
-  CHECK(largest < 1.9e-4L);
+  CHECK(largest < 2.4e-4L);
 }
 
 TEST_CASE("gelu_tanh is within 2 ulp of x") {

@@ -40,10 +40,10 @@ std::vector<std::int32_t> onednn_product(std::vector<std::uint8_t>& a, std::vect
 std::vector<std::int32_t> our_product(const KernelSet& set, const std::vector<std::uint8_t>& a,
                                       const std::vector<std::int8_t>& w, int m, int n, int k) {
   const std::vector<float> weights(w.begin(), w.end()), ones(n, 1.0F);
-  std::vector<std::byte> memory(packed_bytes_s8(n, k) + 64);
+  std::vector<std::byte> memory(packed_bytes(n, k) + 64);
   std::byte* pack = memory.data() + (64 - reinterpret_cast<std::uintptr_t>(memory.data()) % 64) % 64;
   for (int p = 0; p < panel_count(n); ++p)
-    set.pack_s8(weights.data(), k, n, k, ones.data(), nullptr, p, pack);
+    set.pack({weights.data(), k, n, k, ones.data(), nullptr, nullptr, pack}, p);
   const int lda = padded_depth(k), ldc = padded_columns(n);
   std::vector<std::uint8_t> padded(static_cast<std::size_t>(m) * lda, 128);
   for (int i = 0; i < m; ++i) std::copy_n(&a[i * k], k, &padded[i * lda]);

@@ -29,11 +29,11 @@ struct Layer {
   Layer(Random& random, int columns, int depth)
       : n(columns), k(depth), w(normals(random, n * k)), scale(n), bias(normals(random, n)) {
     const KernelSet& set = find_set("scalar");
-    memory.resize(packed_bytes_s8(n, k) + 64);
+    memory.resize(packed_bytes(n, k) + 64);
     pack = memory.data() + (64 - reinterpret_cast<std::uintptr_t>(memory.data()) % 64) % 64;
     for (int i = 0; i < n; ++i) scale[i] = set.absmax(&w[i * k], k) / 127;
     for (int p = 0; p < panel_count(n); ++p)
-      set.pack_s8(w.data(), k, n, k, scale.data(), bias.data(), p, pack);
+      set.pack({w.data(), k, n, k, scale.data(), nullptr, bias.data(), pack}, p);
   }
 };
 
@@ -156,6 +156,75 @@ TEST_CASE("mean pooling and normalization are what they say") {
   std::vector<float> zeros(n, 0.0F);
   find_set("scalar").l2_normalize(zeros.data(), n, unit.data());
   CHECK(std::all_of(unit.begin(), unit.end(), [](float u) { return u == 0; }));
+}
+
+/// A product by its definition in double: Σ dequantized row · unpacked weight + bias.
+void check_against_definition(const PackFormat& format, int row_bits, int n, int k) {
+  Random random(5);
+  const KernelSet& set = find_set("scalar");
+  const int groups = format.group == 0 ? 1 : group_count(k, format);
+  const std::vector<float> w = normals(random, n * k), bias = normals(random, n), x = normals(random, k);
+  std::vector<float> scale(n * groups), unpacked(n * k), c(padded_columns(n));
+  std::vector<std::int8_t> zero(n * groups);
+  for (int i = 0; i < n * groups; ++i) {
+    scale[i] = 4.0F / static_cast<float>(1 << (format.bits - 1));
+    zero[i] = static_cast<std::int8_t>(middle_code(format) + random.integer(-2, 2));
+  }
+  std::vector<std::byte> memory(packed_bytes(n, k, format) + 64);
+  std::byte* pack = memory.data() + (64 - reinterpret_cast<std::uintptr_t>(memory.data()) % 64) % 64;
+  for (int p = 0; p < panel_count(n); ++p) {
+    set.pack({w.data(), k, n, k, scale.data(), format.group == 0 ? nullptr : zero.data(), bias.data(), pack,
+              format},
+             p);
+    set.unpack(pack, n, k, format, p, unpacked.data(), k);
+  }
+  for (int i = 0; i < n * k; ++i) {
+    const float step = scale[0];
+    CHECK((std::fabs(unpacked[i] - w[i]) <= 0.501F * step || std::fabs(w[i]) > 5 * step));
+  }
+  const int bytes = padded_depth(k) * row_bits / 8;
+  std::vector<std::uint8_t> q(bytes);
+  std::vector<RowScale> rows(row_block_count(k, format));
+  if (row_bits == 8) set.quantize_rows_u8(x.data(), k, 1, k, q.data(), bytes, rows.data());
+  if (row_bits == 4) set.quantize_rows_u4(x.data(), k, 1, k, format.row_block, q.data(), bytes, rows.data());
+  const auto gemm = row_bits == 4 ? set.gemm_u4s4 : format.bits == 4 ? set.gemm_u8s4 : set.gemm_u8s5;
+  gemm({.a = q.data(),
+        .lda = bytes,
+        .rows = rows.data(),
+        .b = pack,
+        .m = 1,
+        .n = n,
+        .k = k,
+        .panel_begin = 0,
+        .panel_end = panel_count(n),
+        .c = c.data(),
+        .ldc = padded_columns(n),
+        .epilogue = nullptr,
+        .format = format});
+  for (int j = 0; j < n; ++j) {
+    double sum = bias[j];
+    for (int i = 0; i < k; ++i) {
+      const RowScale& row = rows[i / row_block_depth(k, format)];
+      const int code = row_bits == 8 ? q[i] : q[i / 8 * 4 + i % 4] >> (i % 8 < 4 ? 0 : 4) & 15;
+      const double value = double{row.scale} * (code - row.zero);
+      CHECK((std::fabs(value - x[i]) <= 0.501 * row.scale));
+      sum += value * unpacked[j * k + i];
+    }
+    CHECK(c[j] == Approx(sum).margin(1e-3));
+  }
+}
+
+TEST_CASE("products in every format have the value of their dequantized rows and weights") {
+  for (const int k : {40, 384, 1100}) {
+    for (const int group : {0, 32, 64, 128}) {
+      check_against_definition({.bits = 5, .group = group}, 8, 70, k);
+      check_against_definition({.bits = 4, .group = group}, 8, 70, k);
+      check_against_definition({.bits = 4, .group = group}, 4, 70, k);
+      if (group == 0) continue;
+      check_against_definition({.bits = 4, .group = 0, .row_block = group}, 4, 70, k);
+      check_against_definition({.bits = 4, .group = group, .row_block = group}, 4, 70, k);
+    }
+  }
 }
 
 }  // namespace

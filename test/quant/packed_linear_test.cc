@@ -44,7 +44,7 @@ PackedLinear pack(const KernelSet& kernels, const Linear& linear) {
 
 int code_at(const PackedLinear& pack, int column, int depth) {
   const int panel = column / kPanelColumns, in_panel = column % kPanelColumns;
-  const std::size_t at = panel_offset_s8(pack.k(), panel) +
+  const std::size_t at = panel_offset(pack.k(), panel) +
                          static_cast<std::size_t>(depth / 4 * panel_width(pack.n(), panel) * 4 +
                                                   in_panel / 16 * 64 + in_panel % 16 * 4 + depth % 4);
   return static_cast<std::int8_t>(pack.data()[at]);
@@ -54,7 +54,7 @@ int code_at(const PackedLinear& pack, int column, int depth) {
 template <class T>
 T trailer_at(const PackedLinear& pack, int column, int row) {
   const int panel = column / kPanelColumns;
-  const std::size_t at = panel_offset_s8(pack.k(), panel) + panel_weight_bytes_s8(pack.n(), pack.k(), panel) +
+  const std::size_t at = panel_offset(pack.k(), panel) + panel_weight_bytes(pack.n(), pack.k(), panel) +
                          static_cast<std::size_t>(row * kPanelColumns + column % kPanelColumns) * 4;
   T value;
   std::memcpy(&value, pack.data() + at, sizeof value);
