@@ -205,10 +205,10 @@ struct AttentionArgs {
   std::ptrdiff_t ld_bias = 0;
 };
 
-/// The most keys, in blocks of 16, that up to 6 neighbouring queries see together.
+/// The most keys, in blocks of 16, that up to 8 neighbouring queries see together.
 constexpr int attention_keys(int length, int window) {
   const int all = round_up(length, 16);
-  return window < 0 || window > (all - 48) / 2 ? all : round_up(2 * window + 36, 16);
+  return window < 0 || window > (all - 64) / 2 ? all : round_up(2 * window + 38, 16);
 }
 
 /// Floats of scratch that AttentionArgs::scratch needs, on every instruction set.
@@ -219,8 +219,8 @@ constexpr std::size_t attention_scratch_floats(int length, int head_dim, int win
          static_cast<std::size_t>(attention_keys(length, window)) * 16;
 }
 
-/// Query rows that integer attention takes together.
-inline constexpr int kAttentionS8Rows = 6;
+/// Query rows that integer attention takes together at most.
+inline constexpr int kAttentionS8Rows = 8;
 
 /// Where the parts of integer attention's scratch begin, in bytes, on every instruction set but scalar; all
 /// are multiples of 64.

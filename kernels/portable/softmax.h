@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "kernels/kernel_set.h"
+#include "kernels/portable/attention_f32.h"
 #include "kernels/portable/functions.h"
 #include "kernels/portable/rows.h"
 
@@ -104,10 +105,53 @@ inline void normalize(const SoftmaxRow& row, int n) {
   clear(row.x, 0, row.begin), clear(row.x, row.end, n);
 }
 
+/// Whether every row's keys are the columns from 0 on, in whole blocks of 16.
+inline bool is_regular(const SoftmaxArgs& args) {
+  return args.lengths == nullptr && args.window < 0 && args.length % 16 == 0 && args.length > 0;
+}
+
+/// Rows regular rows side by side: short rows are all reductions, which hide each other's latency so.
+template <class V, int Rows>
+inline void regular_rows(const SoftmaxArgs& args, std::ptrdiff_t row) {
+  float* x = args.x + row * args.ld;
+  const std::ptrdiff_t ld = args.ld;
+  const int length = args.length;
+  if (args.bias != nullptr) {
+    const float* bias = args.bias + row * args.ld_bias;
+    for (int j = 0; j < length; j += 16) {
+#pragma GCC unroll 8
+      for (int r = 0; r < Rows; ++r) {
+        (V::load(x + r * ld + j) + V::load(bias + r * args.ld_bias + j)).store(x + r * ld + j);
+      }
+    }
+  }
+  float sums[Rows];
+  exponentiate<V, Rows>(x, ld, length, 0.0F, sums);
+#pragma GCC unroll 8
+  for (int r = 0; r < Rows; ++r) {
+    const V inverse = V::set(1 / sums[r]);
+    if (sums[r] != sums[r]) {
+      for (int j = 0; j < length; j += 16) V::canonical_nan().store(x + r * ld + j);
+    } else {
+      for (int j = 0; j < length; j += 16) (V::load(x + r * ld + j) * inverse).store(x + r * ld + j);
+    }
+    clear(x + r * ld, length, args.n);
+  }
+}
+
+template <class V>
+inline void regular_softmax(const SoftmaxArgs& args) {
+  constexpr int kGroup = V::kRowsOfExp;
+  std::ptrdiff_t row = 0;
+  for (; row + kGroup <= args.m; row += kGroup) regular_rows<V, kGroup>(args, row);
+  for (; row < args.m; ++row) regular_rows<V, 1>(args, row);
+}
+
 /// Step by step over a group of rows, so that the reductions at the end of a row, which take as long as
 /// several blocks, overlap with the next row.
 template <class V>
 void softmax(const SoftmaxArgs& args) noexcept {
+  if (is_regular(args)) return regular_softmax<V>(args);
   constexpr int kGroup = 8;
   SoftmaxRow rows[kGroup];
   for (int row = 0; row < args.m; row += kGroup) {

@@ -1,10 +1,11 @@
 // Attention in integers (docs/numerics.md): L is a set's registers and its multiplication (lanes_*.h), V its
 // sixteen floats.
 //
-// A tile is up to 6 queries × kVectors registers of keys, then of columns of V: with zmm 24 sums, 4 registers
-// of K or V and a broadcast, as gemm_u8s8's. Where there is VNNI, Q·K multiplies bytes (vpdpbusd, Q + 128
-// against K, which starts from -128 · ΣK), else pairs of 16 bits. P·V multiplies bytes while P has 8 bits and
-// there is VNNI, else pairs: 16 bits of P, P - 32768 against V, to which 32768 · ΣV is added at the end.
+// A tile is up to 8 queries × 3 registers of keys, then of columns of V (ymm: 6 × 2): 24 sums, 3 registers of
+// K or V and a broadcast of 32 registers; 16 queries are 8 + 8. Where there is VNNI, Q·K multiplies bytes
+// (vpdpbusd, Q + 128 against K, which starts from -128 · ΣK), else pairs of 16 bits. P·V multiplies bytes
+// while P has 8 bits and there is VNNI, else pairs: 16 bits of P, P - 32768 against V, to which 32768 · ΣV is
+// added at the end.
 //
 // No sum overflows:
 // - Q·K: |code| ≤ 127, so |t| ≤ 16129 · head_dim < 2^31 for head_dim ≤ 65536; with Q + 128 ≤ 255 the
@@ -12,7 +13,8 @@
 // - P·V of 8 bits: at most 255 · 127 · 65536 < 2^31 (2,122,383,360).
 // - P·V of 16 bits: 512 keys give at most 512 · 32768 · 127 = 2,130,706,432 < 2^31; after 512 keys a sum goes
 //   to a double, exact up to 2^53, far beyond 65535 · 127 · 65536 = 5.5e11.
-// - ΣP: at most 65535 · 65536 < 2^32, in lanes taken as unsigned.
+// - ΣP of 16 bits: as P - 32768, within -32768 · 65536 = -2^31, which no row reaches whose greatest P is
+// 65535.
 #pragma once
 
 #include <cstring>
@@ -310,44 +312,54 @@ inline bool has_unusable(const float* scores, int count) {
   return found;
 }
 
-/// A row's weights in the place of its `count` scores; returns their sum. Reads run ahead of writes.
+/// The weights of 4 · kLanes scores, packed where the row's weights stand; adds them to `sum`. Beyond `count`
+/// scores they are 0.
+template <class L, class Form>
+[[gnu::always_inline]] inline void weigh_step(const float* scores, int count, typename L::Float largest,
+                                              std::byte* to, typename L::Int& sum) {
+  using Int = typename L::Int;
+  typename L::Float w[4];
+#pragma GCC unroll 4
+  for (int j = 0; j < 4; ++j) {
+    if (j * L::kLanes >= count) {
+      w[j] = L::set(0.0F);
+      continue;
+    }
+    const typename L::Float z = L::subtract(L::load_floats(scores + j * L::kLanes), largest);
+    if constexpr (Form::kWide) {
+      w[j] = L::weights(kExp2Of65535, z);
+    } else {
+      w[j] = L::weights(kExp2Of255, z);
+    }
+  }
+  if constexpr (Form::kByteWeights) {
+    const Int bytes = L::pack_bytes(w);
+    sum = L::dot_quads(sum, bytes, L::broadcast(0x01010101));
+    L::store(to, bytes);
+  } else {
+    const Int first = L::template pack_words<Form::kWide>(w[0], w[1]),
+              second = L::template pack_words<Form::kWide>(w[2], w[3]);
+    sum = L::dot_pairs(sum, first, L::broadcast(0x00010001));
+    sum = L::dot_pairs(sum, second, L::broadcast(0x00010001));
+    L::store(to, first), L::store(to + sizeof(Int), second);
+  }
+}
+
+/// A row's weights in the place of its `count` scores, a multiple of 16, with zeros up to a multiple of
+/// 4 · kLanes; returns their sum. A step's weights take at most half the bytes of its scores, so that no
+/// score is overwritten before its turn.
 template <class L, class Form>
 inline std::int64_t weigh(float* scores, int count, float most) {
-  using Int = typename L::Int;
-  constexpr int kLanes = L::kLanes, kStep = 4 * kLanes, kBytes = Form::kByteWeights ? 1 : 2;
+  constexpr int kStep = 4 * L::kLanes, kBytes = Form::kByteWeights ? 1 : 2;
   const typename L::Float largest = L::set(most);
-  const auto weights = [&](const float* at) __attribute__((always_inline)) {
-    const typename L::Float z = L::subtract(L::load_floats(at), largest);
-    if constexpr (Form::kWide) return L::weights(kExp2Of65535, z);
-    if constexpr (!Form::kWide) return L::weights(kExp2Of255, z);
-  };
-  const Int flip = L::broadcast(Form::kWide ? static_cast<std::int32_t>(0x80008000) : 0);
   auto* to = reinterpret_cast<std::byte*>(scores);
-  Int sum = L::zero();
+  typename L::Int sum = L::zero();
   int i = 0;
-  for (; i + kStep <= count; i += kStep) {
-    Int w[4];
-#pragma GCC unroll 4
-    for (int j = 0; j < 4; ++j) w[j] = weights(scores + i + j * kLanes);
-    sum = L::add(sum, L::add(L::add(w[0], w[1]), L::add(w[2], w[3])));
-    if constexpr (Form::kByteWeights) {
-      L::store_bytes(w, to + i);
-    } else {
-      L::store_words(w[0], w[1], flip, to + i * kBytes);
-      L::store_words(w[2], w[3], flip, to + (i + 2 * kLanes) * kBytes);
-    }
-  }
-  for (; i < count; i += 16) {
-    Int w[16 / kLanes];
-#pragma GCC unroll 2
-    for (int j = 0; j < 16 / kLanes; ++j) w[j] = weights(scores + i + j * kLanes), sum = L::add(sum, w[j]);
-    if constexpr (Form::kByteWeights) {
-      L::store_16_bytes(w, to + i);
-    } else {
-      L::store_16_words(w, flip, to + i * kBytes);
-    }
-  }
-  return L::sum(sum);
+  for (; i + kStep <= count; i += kStep)
+    weigh_step<L, Form>(scores + i, kStep, largest, to + i * kBytes, sum);
+  if (i < count) weigh_step<L, Form>(scores + i, count - i, largest, to + i * kBytes, sum), i += kStep;
+  // In the wide form each of the i words is 32768 too small: their sum is above -2^31.
+  return L::sum(sum) + (Form::kWide ? std::int64_t{32768} * i : 0);
 }
 
 /// The maxima of Rows rows of scores side by side.
@@ -504,8 +516,15 @@ inline void integer_attention_of_rows(const AttentionArgs& args, const IntegerSc
       return integer_attention_rows<L, V, Form, 4>(args, s, row, query, largest_key);
     case 5:
       return integer_attention_rows<L, V, Form, 5>(args, s, row, query, largest_key);
+    case 6:
+      return integer_attention_rows<L, V, Form, 6>(args, s, row, query, largest_key);
+    case 7:
+      if constexpr (L::kRows > 6)
+        return integer_attention_rows<L, V, Form, 7>(args, s, row, query, largest_key);
+      break;
     default:
-      return integer_attention_rows<L, V, Form, kAttentionS8Rows>(args, s, row, query, largest_key);
+      if constexpr (L::kRows > 6)
+        return integer_attention_rows<L, V, Form, 8>(args, s, row, query, largest_key);
   }
 }
 
@@ -518,7 +537,7 @@ inline void integer_attention(const AttentionArgs& args) {
   for (int row = args.row_begin; row < args.row_end; row += 16) {
     const int rows = args.row_end - row < 16 ? args.row_end - row : 16;
     quantize_queries<L, V, Form>(args, row, rows, s);
-    const int blocks = (rows + kAttentionS8Rows - 1) / kAttentionS8Rows;  // nearly equal: 16 = 6 + 5 + 5
+    const int blocks = (rows + L::kRows - 1) / L::kRows;  // nearly equal: 16 = 8 + 8 or 6 + 5 + 5
     for (int i = 0; i < blocks; ++i) {
       const int begin = rows * i / blocks, end = rows * (i + 1) / blocks;
       integer_attention_of_rows<L, V, Form>(args, s, row + begin, begin, end - begin, largest_key);

@@ -13,7 +13,8 @@ struct LanesAvx2 {
   using Int = __m256i;
   using Float = __m256;
   static constexpr int kLanes = 8;
-  static constexpr int kVectors = 2;  ///< that a tile of six rows keeps side by side: 12 sums of 16 registers
+  static constexpr int kRows = 6;     ///< queries of a tile
+  static constexpr int kVectors = 2;  ///< of a tile: 12 sums of 16 registers
   static constexpr bool kBytes = false;
 
   static Int zero() { return _mm256_setzero_si256(); }
@@ -43,10 +44,10 @@ struct LanesAvx2 {
     return _mm_cvtss_f32(_mm_max_ss(two, _mm_movehdup_ps(two)));
   }
   static Float to_float(Int a) { return _mm256_cvtepi32_ps(a); }
-  static std::int64_t sum(Int a) {
+  static std::int32_t sum(Int a) {
     const __m128i four = _mm_add_epi32(_mm256_castsi256_si128(a), _mm256_extracti128_si256(a, 1));
     const __m128i two = _mm_add_epi32(four, _mm_unpackhi_epi64(four, four));
-    return static_cast<std::uint32_t>(_mm_cvtsi128_si32(_mm_add_epi32(two, _mm_shuffle_epi32(two, 1))));
+    return _mm_cvtsi128_si32(_mm_add_epi32(two, _mm_shuffle_epi32(two, 1)));
   }
 
   static Float total(Int sum, const double* partial, Int offset) {
@@ -64,7 +65,7 @@ struct LanesAvx2 {
 
   /// As LanesAvx512's; -64 stands for all below it, where every weight is 0.
   template <int N>
-  static Int weights(const float (&c)[N], Float z) {
+  static Float weights(const float (&c)[N], Float z) {
     z = max(z, set(-64.0F));
     const Float shift = set(0x1.8p+23F), shifted = _mm256_add_ps(z, shift);  // rint(z) in the low bits
     const Float r = subtract(z, subtract(shifted, shift));
@@ -72,24 +73,22 @@ struct LanesAvx2 {
 #pragma GCC unroll 8
     for (int j = N - 2; j >= 0; --j) p = fma(p, r, set(c[j]));
     const Int exponent = _mm256_slli_epi32(_mm256_castps_si256(shifted), 23);
-    return _mm256_cvtps_epi32(_mm256_castsi256_ps(_mm256_add_epi32(_mm256_castps_si256(p), exponent)));
+    return _mm256_castsi256_ps(_mm256_add_epi32(_mm256_castps_si256(p), exponent));
   }
 
-  /// 16 weights as 16 bits.
-  static void store_words(Int a, Int b, Int flip, void* p) {
-    const Int words = _mm256_xor_si256(_mm256_packus_epi32(a, b), flip);
-    store(p, _mm256_permute4x64_epi64(words, 0xD8));
+  /// rint(w) as 16 bits, less 32768 if Flip.
+  template <bool Flip>
+  static Int pack_words(Float a, Float b) {
+    Int words = _mm256_packus_epi32(_mm256_cvtps_epi32(a), _mm256_cvtps_epi32(b));
+    if (Flip) words = _mm256_xor_si256(words, _mm256_set1_epi16(-32768));
+    return _mm256_permute4x64_epi64(words, 0xD8);
   }
-  /// 32 weights as bytes.
-  static void store_bytes(const Int (&w)[4], void* p) {
-    const Int bytes = _mm256_packus_epi16(_mm256_packs_epi32(w[0], w[1]), _mm256_packs_epi32(w[2], w[3]));
-    store(p, _mm256_permutevar8x32_epi32(bytes, _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7)));
-  }
-  static void store_16_words(const Int (&w)[2], Int flip, void* p) { store_words(w[0], w[1], flip, p); }
-  static void store_16_bytes(const Int (&w)[2], void* p) {
-    const Int words = _mm256_permute4x64_epi64(_mm256_packs_epi32(w[0], w[1]), 0xD8);
-    const __m128i bytes = _mm_packus_epi16(_mm256_castsi256_si128(words), _mm256_extracti128_si256(words, 1));
-    _mm_storeu_si128(static_cast<__m128i*>(p), bytes);
+  /// rint(w) as 32 bytes.
+  static Int pack_bytes(const Float (&w)[4]) {
+    const Int low = _mm256_packs_epi32(_mm256_cvtps_epi32(w[0]), _mm256_cvtps_epi32(w[1]));
+    const Int high = _mm256_packs_epi32(_mm256_cvtps_epi32(w[2]), _mm256_cvtps_epi32(w[3]));
+    const Int order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
+    return _mm256_permutevar8x32_epi32(_mm256_packus_epi16(low, high), order);
   }
 
  private:

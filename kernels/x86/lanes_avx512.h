@@ -13,7 +13,8 @@ struct LanesAvx512 {
   using Int = __m512i;
   using Float = __m512;
   static constexpr int kLanes = 16;
-  static constexpr int kVectors = 4;  ///< that a tile of six rows keeps side by side: 24 sums of 32 registers
+  static constexpr int kRows = 8;        ///< queries of a tile
+  static constexpr int kVectors = 3;     ///< of a tile: 24 sums of 32 registers
   static constexpr bool kBytes = false;  ///< no exact product of bytes
 
   static Int zero() { return _mm512_setzero_si512(); }
@@ -40,7 +41,7 @@ struct LanesAvx512 {
   static Float max(Float a, Float b) { return _mm512_max_ps(a, b); }
   static float largest(Float a) { return _mm512_reduce_max_ps(a); }
   static Float to_float(Int a) { return _mm512_cvtepi32_ps(a); }
-  static std::int64_t sum(Int a) { return static_cast<std::uint32_t>(_mm512_reduce_add_epi32(a)); }
+  static std::int32_t sum(Int a) { return _mm512_reduce_add_epi32(a); }
 
   /// float(sum + partial + 32768 · offset), rounded once; partial and what is stored there are whole numbers.
   static Float total(Int sum, const double* partial, Int offset) {
@@ -57,40 +58,38 @@ struct LanesAvx512 {
     _mm512_storeu_pd(partial + 8, _mm512_add_pd(_mm512_loadu_pd(partial + 8), high));
   }
 
-  /// rint(2^n · Σ c[j]·(z - n)^j), n = rint(z), for z ≤ 0; 0 for -infinity, where vreduceps gives +0 and
-  /// vscalefps 0. z - n is exact, so vreduceps has nothing to round: with another mode than to nearest it
-  /// would round in that mode.
+  /// 2^n · Σ c[j]·(z - n)^j, n = rint(z), for z ≤ 0; 0 for -infinity, where vreduceps gives +0 and vscalefps
+  /// 0. z - n is exact, so vreduceps has nothing to round: with another mode than to nearest it would round
+  /// in that mode.
   template <int N>
-  static Int weights(const float (&c)[N], Float z) {
+  static Float weights(const float (&c)[N], Float z) {
     const Float r = _mm512_reduce_ps(z, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC), n = subtract(z, r);
     Float p = set(c[N - 1]);
 #pragma GCC unroll 8
     for (int j = N - 2; j >= 0; --j) p = fma(p, r, set(c[j]));
-    return _mm512_cvtps_epi32(_mm512_scalef_ps(p, n));
+    return _mm512_scalef_ps(p, n);
   }
 
-  /// 32 weights as 16 bits.
-  static void store_words(Int a, Int b, Int flip, void* p) {
-    const Int order = _mm512_setr_epi64(0, 2, 4, 6, 1, 3, 5, 7);
-    const Int words = _mm512_xor_si512(_mm512_packus_epi32(a, b), flip);
-    _mm512_storeu_si512(p, _mm512_permutexvar_epi64(order, words));
+  /// rint(w) as 16 bits, less 32768 if Flip: adding 2^23 leaves them in the low bits, and one permutation
+  /// takes those of 32 floats.
+  template <bool Flip>
+  static Int pack_words(Float a, Float b) {
+    const Float shift = set(Flip ? 0x1.01p+23F : 0x1p+23F);
+    const Int low = _mm512_castps_si512(_mm512_add_ps(a, shift)),
+              high = _mm512_castps_si512(_mm512_add_ps(b, shift));
+    return _mm512_permutex2var_epi16(low, _mm512_loadu_si512(kEvenWords), high);
   }
-  /// 64 weights as bytes.
-  static void store_bytes(const Int (&w)[4], void* p) {
-    const Int order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
-    const Int bytes = _mm512_packus_epi16(_mm512_packs_epi32(w[0], w[1]), _mm512_packs_epi32(w[2], w[3]));
-    _mm512_storeu_si512(p, _mm512_permutexvar_epi32(order, bytes));
-  }
-  /// 16 weights.
-  static void store_16_words(const Int (&w)[1], Int flip, void* p) {
-    const __m256i words = _mm512_cvtusepi32_epi16(w[0]);
-    _mm256_storeu_si256(static_cast<__m256i*>(p), _mm256_xor_si256(words, _mm512_castsi512_si256(flip)));
-  }
-  static void store_16_bytes(const Int (&w)[1], void* p) {
-    _mm_storeu_si128(static_cast<__m128i*>(p), _mm512_cvtepi32_epi8(w[0]));
+  /// rint(w) as 64 bytes.
+  static Int pack_bytes(const Float (&w)[4]) {
+    const Int bytes = _mm512_packus_epi16(pack_words<false>(w[0], w[1]), pack_words<false>(w[2], w[3]));
+    return _mm512_permutexvar_epi64(_mm512_setr_epi64(0, 2, 4, 6, 1, 3, 5, 7), bytes);
   }
 
  private:
+  static constexpr std::int16_t kEvenWords[32] = {0,  2,  4,  6,  8,  10, 12, 14, 16, 18, 20,
+                                                  22, 24, 26, 28, 30, 32, 34, 36, 38, 40, 42,
+                                                  44, 46, 48, 50, 52, 54, 56, 58, 60, 62};
+
   static __m512d total_of(__m256i sum, const double* partial, __m256i offset) {
     const __m512d known = _mm512_add_pd(_mm512_cvtepi32_pd(sum), _mm512_loadu_pd(partial));
     return _mm512_fmadd_pd(_mm512_cvtepi32_pd(offset), _mm512_set1_pd(32768), known);

@@ -1,4 +1,5 @@
 // attention_f32 against the scalar set.
+#include <algorithm>
 #include <limits>
 #include <string>
 
@@ -7,15 +8,26 @@
 namespace nybble::kernels::test {
 namespace {
 
+/// What an operand holds: normal values; rows that broke something among them; or 30 and -30 alone, a sign a
+/// row, all or one or half of them positive: every code and many sums are as large as they can be.
+enum class Content { normal, specials, extreme };
+
 /// One of Q, K, V: [length][ld].
 struct Operand {
-  Operand(Context& context, int length, int head_dim, bool specials)
+  Operand(Context& context, int length, int head_dim, Content content)
       : ld(head_dim + context.random.integer(0, 40)), values((length - 1) * ld + head_dim) {
+    Random& random = context.random;
+    const int mode = random.integer(0, 2), one = random.integer(0, length - 1);
     for (int i = 0; i < length; ++i) {
-      if (specials)
-        fill_any(context.random, &values[i * ld], head_dim, context.random.integer(0, 9) == 0);
-      else
-        fill_row(context.random, RowKind::normal, &values[i * ld], head_dim);
+      float* row = &values[i * ld];
+      if (content == Content::specials) {
+        fill_any(random, row, head_dim, random.integer(0, 9) == 0);
+      } else if (content == Content::normal) {
+        fill_row(random, RowKind::normal, row, head_dim);
+      } else {
+        const bool positive = mode == 0 || (mode == 1 ? i == one : random.integer(0, 1) == 0);
+        std::fill_n(row, head_dim, positive ? 30.0F : -30.0F);
+      }
     }
     values.make_read_only();
   }
@@ -53,6 +65,7 @@ struct AttentionCase {
   bool specials = false;
   int window = -1;
   bool biased = false;
+  bool extreme = false;
 };
 
 std::string text_of(const AttentionCase& c, const AttentionArgs& args) {
@@ -68,8 +81,9 @@ void attention_case(Context& context, AttentionFunction KernelSet::*entry, std::
   if (!context.takes()) return;
   Random& random = context.random;
   const std::ptrdiff_t ldo = c.head_dim + random.integer(0, 5);
-  Operand q(context, c.length, c.head_dim, c.specials), k(context, c.length, c.head_dim, c.specials),
-      v(context, c.length, c.head_dim, c.specials);
+  const Content content = c.extreme ? Content::extreme : c.specials ? Content::specials : Content::normal;
+  Operand q(context, c.length, c.head_dim, content), k(context, c.length, c.head_dim, content),
+      v(context, c.length, c.head_dim, content);
   const Bias bias(context, c.biased ? c.length : 1, c.specials);
   Guarded<float> expected((c.length - 1) * ldo + c.head_dim), actual(expected.size());
   Guarded<float> scratch(scratch_floats), reference_scratch(scratch_floats);
@@ -153,6 +167,11 @@ void check_attention_s8(Context& context) {
   }
   for (const int length : {512, 513, 1024, 1100}) check({length, 16});  // sums go on in a double after 512
   check({1200, 8, false, 300, true});
+  for (int i = 0; i < 20; ++i) {
+    check({random.integer(1, 128), random.integer(1, 200), false, -1, false, true});
+    check({random.integer(500, 1300), random.integer(1, 16), false, i % 2 == 0 ? -1 : 300, false, true});
+  }
+  check({5, 5000, false, -1, false, true});
   for (int i = 0; i < 300; ++i) check({random.integer(1, 60), random.integer(1, 70), true});
   for (int i = 0; i < 600; ++i) {
     check({random.integer(1, 90), random.integer(1, 70), true, random.integer(-1, 40), i % 2 == 0});
