@@ -65,22 +65,22 @@ std::span<const float> LayerData::w(int variant) const {
 }
 
 Operands::Operands(const Product& product, const kernels::KernelSet& set, const LayerData& data, int max_rows,
-                   int variant)
+                   int distinct_rows, int variant)
     : product_(product),
       set_(set),
       n_(data.n()),
       k_(data.k()),
+      distinct_(std::min(max_rows, distinct_rows)),
       pack_(kernels::packed_bytes(n_, k_, product.format)),
-      rows_(product, set, data.x(), kDistinctRows, k_) {
+      rows_(product, set, data.x(), distinct_, k_) {
   pack_weights(product, set, data.w(variant), data.bias(), n_, k_, pack_.data());
-  if (max_rows > kDistinctRows) repeat_rows(rows_, max_rows);
+  repeat_rows(rows_, max_rows);
   const std::size_t ldc = size(kernels::padded_columns(n_));
-  c_ = Pages(size(std::max(row_block(max_rows), kDistinctRows)) * ldc * 4);
-  const int distinct = std::min(max_rows, kDistinctRows);
-  expected_.resize(size(distinct) * ldc);
+  c_ = Pages(size(row_block(max_rows)) * ldc * 4);
+  expected_.resize(size(distinct_) * ldc);
   const kernels::KernelSet& scalar = kernels::find_set("scalar");
   scalar_seconds_a_row_ =
-      seconds_of_call([&] { run_block(scalar, 0, distinct, expected_.data()); }) / distinct;
+      seconds_of_call([&] { run_block(scalar, 0, distinct_, expected_.data()); }) / distinct_;
 }
 
 int Operands::row_block(int m) const {
@@ -133,7 +133,7 @@ std::string Operands::verify(int m) const {
     std::memset(c, 0xA5, size(rows) * ldc * 4);
     run_block(set_, row, rows, c);
     for (int i = 0; i < rows && wrong.empty(); ++i) {
-      const float* expected = &expected_[size((row + i) % kDistinctRows) * ldc];
+      const float* expected = &expected_[size((row + i) % distinct_) * ldc];
       for (std::size_t j = 0; j < ldc && wrong.empty(); ++j) {
         if (std::memcmp(&c[size(i) * ldc + j], &expected[j], 4) == 0) continue;
         wrong = fmt::format("row {}, column {}: expected {} as the scalar set has it, found {}", row + i, j,

@@ -37,9 +37,9 @@ inline constexpr int kMaxVariants = 4096;
 /// A pack, quantized rows, and what scalar makes of them.
 class Operands {
  public:
-  /// max_rows: the largest M.
+  /// max_rows: the largest M. Of distinct_rows rows, at most kDistinctRows, all are made.
   Operands(const Product& product, const kernels::KernelSet& set, const LayerData& data, int max_rows,
-           int variant = 0);
+           int distinct_rows = kDistinctRows, int variant = 0);
 
   std::span<const std::byte> pack() const { return {pack_.data(), pack_.size()}; }
   double scalar_seconds_a_row() const { return scalar_seconds_a_row_; }
@@ -62,10 +62,10 @@ class Operands {
 
   const Product& product_;
   const kernels::KernelSet& set_;
-  int n_, k_;
+  int n_, k_, distinct_;
   Pages pack_, c_;
   QuantizedRows rows_;
-  std::vector<float> expected_;  ///< [kDistinctRows][ldc]
+  std::vector<float> expected_;  ///< [distinct_][ldc]
   double scalar_seconds_a_row_ = 0;
 };
 

@@ -74,7 +74,7 @@ std::optional<PeakLoop> product_peak(std::string_view isa, Multiplier multiplier
 }
 
 PeakLoop integer_peak(std::string_view isa) {
-  return product_peak(isa, Multiplier::words)
+  return product_peak(isa == "amx" ? "avx512vnni" : isa, Multiplier::words)
       .value_or(PeakLoop{dependent_multiplications, 4.0 * kIterations, "imul"});
 }
 

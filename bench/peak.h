@@ -22,9 +22,10 @@ enum class Multiplier {
 };
 
 /// u8 × s8 multiply-adds by the instruction that this set's products use: vpdpbusd where the set has it, else
-/// `multiplier`. None for a set without vectors.
+/// `multiplier`. None for a set without vectors, nor for amx, whose tiles no loop here measures.
 std::optional<PeakLoop> product_peak(std::string_view isa, Multiplier multiplier);
-/// The same for gemm_u8s8; of a set without vectors a chain of scalar multiplications.
+/// The same for what is no product but multiplies integers: of amx vpdpbusd, and of a set without vectors a
+/// chain of scalar multiplications.
 PeakLoop integer_peak(std::string_view isa);
 /// FP32 multiply-adds (lanes) by the widest FMA of this set.
 PeakLoop float_peak(std::string_view isa);
