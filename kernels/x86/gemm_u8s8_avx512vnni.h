@@ -1,38 +1,17 @@
 // C = A (u8) × W (bytes) with vpdpbusd on zmm: tiles of up to 14 rows × 32 columns.
 #pragma once
 
-#include "kernels/x86/tile_avx512.h"
+#include "kernels/x86/operands_avx512.h"
 
 namespace nybble::kernels::avx512vnni {
-
-/// Rows of a tile in threes, so that 14 addresses take 5 registers: row r is at[r / 3] + (r % 3) · lda.
-template <int Rows>
-struct RowAddresses {
-  const std::uint8_t* at[(Rows + 2) / 3];
-
-  [[gnu::always_inline]] RowAddresses(const std::uint8_t* a, std::ptrdiff_t lda) {
-#pragma GCC unroll 8
-    for (int i = 0; i < (Rows + 2) / 3; ++i) at[i] = a + 3 * i * lda;
-  }
-  [[gnu::always_inline]] void advance(int bytes) {
-#pragma GCC unroll 8
-    for (int i = 0; i < (Rows + 2) / 3; ++i) {
-      at[i] += bytes;
-      __asm__ volatile("" : "+r"(at[i]));  // or g++ keeps 14 addresses, most of them in memory
-    }
-  }
-  [[gnu::always_inline]] __m512i quad(int r, std::ptrdiff_t lda, int offset) const {
-    return _mm512_set1_epi32(load_quad(at[r / 3] + (r % 3) * lda + offset));
-  }
-};
 
 /// How many quads in turn have sums of their own: a tile of one row has four chains of sums a quad, and
 /// vpdpbusd, two a cycle and four cycles long, wants eight.
 constexpr int chains_of(int rows, int blocks) { return rows * blocks < 8 ? 2 : 1; }
 
 template <int Rows, int Blocks>
-[[gnu::always_inline]] inline void multiply_quad(const RowAddresses<Rows>& a, std::ptrdiff_t lda, int offset,
-                                                 const __m512i (&weights)[Blocks],
+[[gnu::always_inline]] inline void multiply_quad(const avx512::RowAddresses<Rows>& a, std::ptrdiff_t lda,
+                                                 int offset, const __m512i (&weights)[Blocks],
                                                  __m512i (&sum)[Rows][Blocks]) {
 #pragma GCC unroll 16
   for (int r = 0; r < Rows; ++r) {
@@ -56,7 +35,7 @@ template <int Rows, int Blocks, class Weights>
   constexpr int kChains = chains_of(Rows, Blocks);
   __m512i other[Rows][Blocks];  // the odd quads', where there are two chains
   if constexpr (kChains == 2) avx512::start_at_zero(other);
-  RowAddresses<Rows> a(rows, lda);
+  avx512::RowAddresses<Rows> a(rows, lda);
   for (int pair = 0; pair < pairs; ++pair, b += step) {
     __m512i weights[Blocks];
     w.even(b, weights);
@@ -78,56 +57,17 @@ template <int Rows, int Blocks, class Weights>
   }
 }
 
-/// How far ahead of their use weights are fetched into L1, in bytes: 8 quads of a panel, a hundred cycles.
-/// Takes 1 to 3 points of the peak off the misses of the first rows.
-inline constexpr std::ptrdiff_t kAhead = 2048;
-
-/// 16 zero codes, each for the four k of its column.
-inline __m512i spread(const std::int8_t* zero) {
-  const __m512i bytes = _mm512_broadcast_i32x4(_mm_loadu_si128(reinterpret_cast<const __m128i*>(zero)));
-  return _mm512_shuffle_epi8(
-      bytes, _mm512_set_epi32(0x0F0F0F0F, 0x0E0E0E0E, 0x0D0D0D0D, 0x0C0C0C0C, 0x0B0B0B0B, 0x0A0A0A0A,
-                              0x09090909, 0x08080808, 0x07070707, 0x06060606, 0x05050505, 0x04040404,
-                              0x03030303, 0x02020202, 0x01010101, 0));
-}
-
-/// Weights of a byte each, as they stand or, in groups, less the zero code of their column.
-template <int Blocks, bool Grouped>
-struct ByteWeights {
-  std::ptrdiff_t stride;
-  __m512i zero[Grouped ? Blocks : 1];
-
-  [[gnu::always_inline]] ByteWeights(const std::int8_t* zeros, std::ptrdiff_t bytes) : stride(bytes) {
-    if constexpr (Grouped) {
-#pragma GCC unroll 4
-      for (int j = 0; j < Blocks; ++j) zero[j] = spread(zeros + j * 16);
-    }
-  }
-  [[gnu::always_inline]] void even(const std::byte* b, __m512i (&weights)[Blocks]) const {
-#pragma GCC unroll 4
-    for (int j = 0; j < Blocks; ++j) {
-      _mm_prefetch(reinterpret_cast<const char*>(b + j * 64 + kAhead), _MM_HINT_T0);
-      weights[j] = _mm512_loadu_si512(b + j * 64);
-      if constexpr (Grouped) weights[j] = _mm512_sub_epi8(weights[j], zero[j]);
-      avx512::pin(weights[j]);
-    }
-  }
-  [[gnu::always_inline]] void odd(const std::byte* b, __m512i (&weights)[Blocks]) const {
-    even(b + stride, weights);
-  }
-};
-
 /// Weights of 5 to 8 bits, a byte each. 28 sums, 2 registers of weights and a broadcast fill 31 of 32
 /// registers. A quad costs 28 vpdpbusd, 2 loads of weights and 14 broadcasts: 14 cycles of multiplier against
 /// 8 of the load ports at two a cycle.
 struct Bytes {
-  static constexpr int kRows = 14;
+  static constexpr int kRows = 14, kFewRows = 4, kShortRows = 6, kShortFewRows = 2;
 
   template <int Rows, int Blocks, class Zero>
   [[gnu::always_inline]] static void sums(const std::uint8_t* a, std::ptrdiff_t lda,
                                           const avx512::Strip& strip, int begin, int end, Zero zero,
                                           __m512i (&sum)[Rows][Blocks]) {
-    const ByteWeights<Blocks, avx512::kHasGroups<Zero>> weights(zero, strip.stride);
+    const avx512::ByteWeights<Blocks, avx512::kHasGroups<Zero>> weights(zero, strip.stride);
     multiply(a + begin, lda, weights, strip.weights + begin / 4 * strip.stride, 2 * strip.stride,
              (end - begin + 7) / 8, sum);
   }

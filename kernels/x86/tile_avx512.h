@@ -205,9 +205,10 @@ template <int Rows, int Blocks>
 /// One tile of C. `Product` says how sums are made:
 ///   void sums(a, lda, strip, begin, end, nullptr or the zero codes of the group, sum)
 /// which adds the products over [begin, end), begin a multiple of 32; both sides are padded to 64 with
-/// products of 0. `strip` and `rows` by value: after each store through a vector type a reference would have
-/// to be read again. Never inlined into each other: g++ 12 would move sums from register to register for the
-/// sake of the other forms.
+/// products of 0; and kRows, the rows of a tile of 32 columns, with kFewRows, up to which a strip is 64
+/// columns wide, and the same for ShortTiles. `strip` and `rows` by value: after each store through a vector
+/// type a reference would have to be read again. Never inlined into each other: g++ 12 would move sums from
+/// register to register for the sake of the other forms.
 template <class Product, int Rows, int Blocks>
 [[gnu::noinline]] inline void tile_single(const GemmArgs& args, const Strip strip, const RowBlock rows) {
   const std::ptrdiff_t ldc = args.ldc;
@@ -313,7 +314,7 @@ template <class Product, int Rows, int Blocks>
 template <class Product>
 struct DeepTiles {
   static constexpr int kRows = Product::kRows;
-  static constexpr int kFewRows = 4;  ///< up to this many a strip is 64 columns wide, beyond 32
+  static constexpr int kFewRows = Product::kFewRows;
 
   template <int Rows, int Blocks>
   static void run(const GemmArgs& args, const Strip& strip, const RowBlock& rows) {
@@ -329,8 +330,8 @@ struct DeepTiles {
 /// Tiles of which half the registers hold floats.
 template <class Product>
 struct ShortTiles {
-  static constexpr int kRows = 6;
-  static constexpr int kFewRows = 2;
+  static constexpr int kRows = Product::kShortRows;
+  static constexpr int kFewRows = Product::kShortFewRows;
 
   template <int Rows, int Blocks>
   static void run(const GemmArgs& args, const Strip& strip, const RowBlock& rows) {
