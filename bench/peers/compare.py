@@ -37,7 +37,7 @@ def parse_options():
                         help="any of them, between commas")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--threads", type=int, default=1, help="of every engine, each on a core of its own")
-    parser.add_argument("--texts", type=int, default=200, help="how many for the case texts")
+    parser.add_argument("--texts", type=int, default=128, help="how many for the case texts")
     parser.add_argument("--batch", type=int, help="for every peer, instead of the best of 16, 8, 4, 2, 1 for each")
     parser.add_argument("--pooling", choices=("mean", "cls"), default="mean")
     parser.add_argument("--build", type=pathlib.Path, default=REPOSITORY / "build", help="where Nybble is built")

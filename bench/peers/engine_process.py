@@ -1,4 +1,5 @@
 """This side of an engine's process: a line of JSON there, a line of JSON back."""
+import contextlib
 import json
 import os
 import select
@@ -15,7 +16,7 @@ class EngineFailure(Exception):
 
 
 class LineProcess:
-    """A process that answers lines on its stdin with lines on its stdout, on CPUs of its own choice only among `cpus`."""
+    """A process that runs on these CPUs alone and answers lines on its stdin with lines on its stdout."""
 
     def __init__(self, command, cpus, log, environment=None):
         self.log, self.pending = log, b""
@@ -51,8 +52,12 @@ class LineProcess:
         self.process.wait()
 
     def _last_words(self):
+        """Of a process that no longer reads or answers."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.process.wait(10)
+        self.close()
         lines = open(self.log).read().strip().splitlines()
-        return f"exit code {self.process.wait()}" + (f": {lines[-1]}" if lines else "")
+        return f"exit code {self.process.returncode}" + (f": {lines[-1]}" if lines else "")
 
 
 def thread_environment(threads):

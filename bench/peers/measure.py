@@ -14,7 +14,8 @@ from model_files import say
 BATCH_SIZES = (16, 8, 4, 2, 1)
 TURN_MS = 100  # calls of one engine follow each other for about this long, so that its weights are in the caches
 MOST_CALLS = 50
-HOPELESS = 1.5  # a batch size that much slower than the best so far ends the search
+HOPELESS = 1.25  # a batch size that much slower than the best so far ends the search
+LONG_MS = 1500  # a call this long is not repeated in the search: what a first call costs is little of it
 SETTLE_SECONDS = 0.25  # after which the threads of the engine that ran last no longer spin
 
 
@@ -61,13 +62,19 @@ def held(lock):
         yield
 
 
+def warm_time(engine, case, batch):
+    """Milliseconds of a call after the first of its shape."""
+    first = engine.time(case, batch, 1)[0]
+    return first if first > LONG_MS else engine.time(case, batch, 1)[0]
+
+
 def best_batch(engine, case, fixed):
     """The batch size that suits a peer best. Nybble batches by itself."""
     if not engine.contender.is_peer or len(case.ids) == 1:
         return len(case.ids)
     times = {}
     for size in [fixed] if fixed else [size for size in BATCH_SIZES if size <= len(case.ids)]:
-        times[size] = min(engine.time(case, size, 2))
+        times[size] = warm_time(engine, case, size)
         if times[size] > HOPELESS * min(times.values()):
             break
     return min(times, key=times.get)
@@ -79,8 +86,7 @@ def cosines(rows, reference):
 
 
 def prepare(engine, case, reference, options):
-    """Warms up, finds the batch size and compares the embeddings with FP32."""
-    engine.time(case, min(options.batch or 1, len(case.ids)), 1)
+    """Finds the batch size and compares the embeddings with FP32."""
     result = Result(batch=best_batch(engine, case, options.batch))
     rows = engine.rows(case, result.batch)
     if not numpy.isfinite(rows).all():
@@ -112,9 +118,9 @@ class CaseRun:
             if result is None:
                 continue
             self.results[engine.contender.name] = result
-            first = self._try(engine, lambda: min(engine.time(self.case, result.batch, 2)))
-            if first is not None:
-                self.repeats[engine.contender.name] = max(1, min(MOST_CALLS, round(TURN_MS / first)))
+            spent = self._try(engine, lambda: warm_time(engine, self.case, result.batch))
+            if spent is not None:
+                self.repeats[engine.contender.name] = max(1, min(MOST_CALLS, round(TURN_MS / spent)))
 
     def turn(self, engine):
         name = engine.contender.name

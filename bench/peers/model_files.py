@@ -79,5 +79,6 @@ class ModelFiles:
         new.mkdir()
         for source in (self.folder / "hf").iterdir():
             (new / source.name).symlink_to(f"../hf/{source.name}")
-        for name in ("int8.onnx", "static.xml", "static.bin"):
-            (new / name).symlink_to(f"../{name}")
+        (new / "int8.onnx").symlink_to("../int8.onnx")
+        for suffix in ("xml", "bin"):
+            (new / f"openvino_model.{suffix}").symlink_to(f"../static.{suffix}")

@@ -3,7 +3,7 @@ import torch
 from sentence_transformers import SentenceTransformer
 from sentence_transformers import __version__ as version
 
-FILES = {"onnx": "int8.onnx", "openvino": "static.xml"}
+FILES = {"onnx": "int8.onnx", "openvino": "openvino_model.xml"}
 
 
 def backend_arguments(form, threads):
