@@ -19,6 +19,15 @@ struct RowScale {
   std::int32_t zero;
 };
 
+/// The range of one block of a row while it grows, as bits of floats: the block's column j goes to lane
+/// j mod 16. All zeros is the range of nothing. NaN and infinity stay visible: some high is ≥ 0x7F800000 or
+/// some low ≥ 0xFF800000.
+struct RowRange {
+  std::int32_t high[16];  ///< the greatest of 0 and the bits as signed integers: the greatest value, or 0
+  std::uint32_t
+      low[16];  ///< the greatest of the bits as unsigned integers: with its sign set the least value
+};
+
 /// A finished tile of a product: `data` is [rows][cols] with stride `ld`, and stands at (row, column) of C.
 struct Tile {
   float* data;
@@ -31,6 +40,11 @@ struct Tile {
 struct EpilogueArgs {
   const float* residual = nullptr;  ///< [m][ld_residual], laid out as C is: what add_residual adds
   std::ptrdiff_t ld_residual = 0;
+  /// [m][row_block_count(columns)], or null: an activation widens the range of each row's block by what it
+  /// writes, so that quantize_ranged_u8 needs no pass of its own to find it. The tile is then at most 64
+  /// columns of one block. Tiles of one row and block belong to one thread.
+  RowRange* ranges = nullptr;
+  int columns = 0;  ///< N of C, which says where the blocks end
 };
 
 /// A step on a finished tile of a product while it is hot in L1, in place. Also usable on any matrix. `args`
@@ -64,6 +78,29 @@ struct PackArgs {
   PackFormat format = {};
 };
 
+/// Rows to quantize whose ranges are known.
+struct RangedRows {
+  const float* x;  ///< [m][ldx], k values a row
+  std::ptrdiff_t ldx;
+  int m, k;
+  const RowRange* ranges;      ///< [m][row_block_count(k)]; no value lies outside its block's range
+  int block_begin, block_end;  ///< the blocks of each row to quantize, within 0..row_block_count(k)
+  std::uint8_t* q;             ///< [m][ldq]; bytes k..padded_depth(k)-1 are set to 128 with the last block
+  std::ptrdiff_t ldq;
+  RowScale* rows;  ///< [m][row_block_count(k)]
+};
+
+/// Rows to activate in place and to quantize.
+struct ActivatedRows {
+  float* x;  ///< [m][ldx], k values a row
+  std::ptrdiff_t ldx;
+  int m, k;
+  int block_begin, block_end;  ///< the blocks of each row to take, within 0..row_block_count(k)
+  std::uint8_t* q;             ///< [m][ldq]; bytes k..padded_depth(k)-1 are set to 128 with the last block
+  std::ptrdiff_t ldq;
+  RowScale* rows;  ///< [m][row_block_count(k)]
+};
+
 /// Arguments of a row-wise LayerNorm: y = (x + residual - mean) / sqrt(variance + epsilon) · gamma + beta.
 struct LayerNormArgs {
   const float* x;  ///< [m][ldx]
@@ -78,9 +115,37 @@ struct LayerNormArgs {
   std::ptrdiff_t ldy;
 };
 
-/// Arguments of attention for one sequence and one head: out = softmax(scale · Q·Kᵀ) · V. Each call prepares
-/// K and V anew (3 % of the work at 128 tokens when it computes all rows), so give it as many rows as there
-/// are.
+/// Arguments of a softmax along rows, in place. Row r stands at position first_position + r, column j at
+/// position j; the row's keys are the columns below its length and inside its window.
+struct SoftmaxArgs {
+  float* x;  ///< [m][ld] scores; on return keys hold their share, all other columns 0
+  std::ptrdiff_t ld;
+  int m, n;                               ///< ≥ 1
+  const std::int32_t* lengths = nullptr;  ///< [m] keys of each row, 0..n; null: `length` for all
+  int length = 0;                         ///< 0..n
+  int window = -1;                        ///< only |row's position - column| ≤ window; negative: no window
+  int first_position = 0;                 ///< of row 0
+  const float* bias = nullptr;            ///< [m][ld_bias], added to the scores; -infinity masks; or null
+  std::ptrdiff_t ld_bias = 0;
+};
+
+/// Arguments of a rotary position embedding, in place: each pair (a, b) of a head becomes
+/// (a·cos - b·sin, b·cos + a·sin) of the row's position (RoFormer, arXiv:2104.09864, equation 34).
+struct RotaryArgs {
+  float* x;  ///< [m][ldx]: `heads` heads of head_dim values a row
+  std::ptrdiff_t ldx;
+  int m, heads, head_dim;         ///< ≥ 1
+  int rotary_dim;                 ///< even, 0..head_dim: the first values of each head; the others stay
+  bool interleaved;               ///< pairs are (2i, 2i + 1); else (i, i + rotary_dim / 2)
+  const std::int32_t* positions;  ///< [m]; null: first_position + row
+  int first_position;
+  const float* cos;  ///< [position][rotary_dim / 2]
+  const float* sin;  ///< [position][rotary_dim / 2]
+};
+
+/// Arguments of attention for one sequence and one head: out = softmax(scale · Q·Kᵀ + bias) · V. Each call
+/// prepares the K and V that its rows see anew (3 % of the work at 128 tokens when it computes all rows), so
+/// give it as many rows as there are.
 struct AttentionArgs {
   const float* q;  ///< [length][ldq], head_dim values a row
   const float* k;  ///< [length][ldk]
@@ -92,15 +157,68 @@ struct AttentionArgs {
   float scale;
   float* out;  ///< [length][ldo]: rows row_begin..row_end-1 are written, head_dim values each
   std::ptrdiff_t ldo;
-  float* scratch;  ///< attention_scratch_floats(length, head_dim) floats, 64-byte aligned
+  float* scratch;   ///< attention_scratch_floats(length, head_dim, window) floats, 64-byte aligned
+  int window = -1;  ///< a query sees the keys with |query - key| ≤ window; negative: all of them
+  const float* bias = nullptr;  ///< [length][ld_bias] of this head, query × key; -infinity masks; null: none
+  std::ptrdiff_t ld_bias = 0;
 };
 
+/// The most keys, in blocks of 16, that up to 6 neighbouring queries see together.
+constexpr int attention_keys(int length, int window) {
+  const int all = round_up(length, 16);
+  return window < 0 || window > (all - 48) / 2 ? all : round_up(2 * window + 36, 16);
+}
+
 /// Floats of scratch that AttentionArgs::scratch needs, on every instruction set.
-constexpr std::size_t attention_scratch_floats(int length, int head_dim) {
+constexpr std::size_t attention_scratch_floats(int length, int head_dim, int window = -1) {
   // K transposed in blocks of 16 keys, V padded to 16 columns, and scores for a block of 16 query rows.
   const std::size_t keys = static_cast<std::size_t>(round_up(length, 16));
   return keys * static_cast<std::size_t>(head_dim) + keys * static_cast<std::size_t>(round_up(head_dim, 16)) +
-         keys * 16;
+         static_cast<std::size_t>(attention_keys(length, window)) * 16;
+}
+
+/// Query rows that integer attention takes together.
+inline constexpr int kAttentionS8Rows = 6;
+
+/// Where the parts of integer attention's scratch begin, in bytes, on every instruction set but scalar; all
+/// are multiples of 64.
+struct AttentionS8Layout {
+  std::size_t keys, key_scales, key_offsets;      ///< codes of K, as 16 bits or less; [key] each
+  std::size_t values, value_scales, value_sums;   ///< codes of V; [column]; [16 keys][column]
+  std::size_t queries, query_scales, transposed;  ///< of 16 rows
+  std::size_t scores, score_stride;               ///< of kAttentionS8Rows rows
+  std::size_t bytes;                              ///< of all
+};
+
+constexpr AttentionS8Layout attention_s8_layout(int length, int head_dim, int window) {
+  const auto keys = static_cast<std::size_t>(round_up(length, 16));
+  const auto depth = static_cast<std::size_t>(round_up(head_dim, 4));
+  const auto columns = static_cast<std::size_t>(round_up(head_dim, 16));
+  AttentionS8Layout at{};
+  at.key_scales = at.keys + keys * depth * 2;
+  at.key_offsets = at.key_scales + keys * 4;
+  at.values = at.key_offsets + keys * 4;
+  at.value_scales = at.values + keys * columns * 2;
+  at.value_sums = at.value_scales + columns * 4;
+  at.queries = at.value_sums + (keys / 16 + 1) * columns * 4;
+  at.query_scales = at.queries + 16 * depth * 2;
+  at.transposed = at.query_scales + 64;
+  at.scores = at.transposed + columns * 64;
+  // 16 more than the keys, so that rows of a power of two do not all fall on one set of L1.
+  at.score_stride = static_cast<std::size_t>(attention_keys(length, window)) + 16;
+  at.bytes = at.scores + kAttentionS8Rows * at.score_stride * 4;
+  return at;
+}
+
+/// Bytes of scratch that AttentionArgs::scratch needs for attention_s8, on every instruction set.
+constexpr std::size_t attention_s8_scratch_bytes(int length, int head_dim, int window = -1) {
+  return attention_s8_layout(length, head_dim, window).bytes;
+}
+
+/// Whether attention_s8 keeps 16 bits of each weight rather than 8: beyond 128 keys, where 8 would lose whole
+/// percents of the softmax's mass.
+constexpr bool attention_s8_is_wide(int length, int window) {
+  return length > 128 && (window < 0 || window >= 64);
 }
 
 /// The functions of one instruction set. After the name come pointers to functions and nothing else.
@@ -126,6 +244,11 @@ struct KernelSet {
   /// k mod 8 < 4, else in its high one. Padding codes are 0; a block without a range has codes and zero 8.
   void (*quantize_rows_u4)(const float* x, std::ptrdiff_t ldx, int m, int k, int row_block, std::uint8_t* q,
                            std::ptrdiff_t ldq, RowScale* rows) noexcept;
+  /// quantize_rows_u8 of rows whose ranges are known (EpilogueArgs::ranges): the same bits.
+  void (*quantize_ranged_u8)(const RangedRows& args) noexcept;
+  /// x becomes gelu_erf_q(x), and is quantized as by quantize_rows_u8. Cheaper than the epilogue and
+  /// quantize_ranged_u8 where the rows of some panels of the product are still in cache.
+  void (*gelu_quantize_rows_u8)(const ActivatedRows& args) noexcept;
   /// The largest |x[i]|, i < n; NaN (canonical) where any x is NaN or infinite.
   float (*absmax)(const float* x, std::ptrdiff_t n) noexcept;
   /// Writes panel `panel` of a pack with its trailer: code = clamp(rint(w / scale) + zero), `zero` itself
@@ -143,7 +266,17 @@ struct KernelSet {
 
   // ---- rows ----
   void (*layernorm)(const LayerNormArgs& args) noexcept;
+  /// A row without a key, or whose keys are all -infinity, becomes zeros; NaN or +infinity among its keys
+  /// makes all of them NaN.
+  void (*softmax)(const SoftmaxArgs& args) noexcept;
+  void (*rotary)(const RotaryArgs& args) noexcept;
+  /// With a bias, a query whose keys are all -infinity gets zeros (NaN if V has NaN or infinity there).
   void (*attention_f32)(const AttentionArgs& args) noexcept;
+  /// The integer form: Q, K and V are quantized to 8 bits on the way (docs/numerics.md). length ≤ 65536,
+  /// head_dim ≤ 65536; scratch: attention_s8_scratch_bytes. A query whose keys are all -infinity gets zeros,
+  /// one with NaN or +infinity among its scores NaN; NaN or infinity in a column of V makes that column NaN
+  /// for all queries, whatever their windows.
+  void (*attention_s8)(const AttentionArgs& args) noexcept;
   /// y[i][·] = ((word[ids[i]] + position[positions[i]]) + type[types[i]]); all tables have rows of n floats.
   /// The ids were checked by the caller. `type` may be null (then types is not read).
   void (*embed_sum)(const std::int32_t* ids, const std::int32_t* positions, const std::int32_t* types,

@@ -1,8 +1,10 @@
 // AVX-512 (F, BW, DQ, VL) with VNNI.
 #include "kernels/portable/entries.h"
 #include "kernels/scalar/gemm.h"
+#include "kernels/x86/attention_s8.h"
 #include "kernels/x86/f32x16_avx512.h"
 #include "kernels/x86/gemm_u8s8_avx512vnni.h"
+#include "kernels/x86/lanes_avx512.h"
 
 namespace nybble::kernels {
 
@@ -15,6 +17,7 @@ constinit const KernelSet kAvx512VnniSet = [] {
   set.gemm_u8s5 = scalar::gemm<8>;
   set.gemm_u8s4 = scalar::gemm<8>;
   set.gemm_u4s4 = scalar::gemm<4>;
+  set.attention_s8 = attention_s8<LanesAvx512Vnni, F32x16Avx512>;
   return set;
 }();
 

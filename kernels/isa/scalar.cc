@@ -1,9 +1,12 @@
 // The reference set: baseline x86-64, the definition of every entry's bits.
 #include "kernels/scalar/attention_f32.h"
+#include "kernels/scalar/epilogues.h"
 #include "kernels/scalar/gemm.h"
 #include "kernels/scalar/pack.h"
+#include "kernels/scalar/attention_s8.h"
 #include "kernels/scalar/quantize.h"
 #include "kernels/scalar/rows.h"
+#include "kernels/scalar/softmax.h"
 
 namespace nybble::kernels {
 
@@ -18,6 +21,8 @@ const KernelSet kScalarSet = {
     .gemm_u4s4 = scalar::gemm<4>,
     .quantize_rows_u8 = scalar::quantize_rows_u8,
     .quantize_rows_u4 = scalar::quantize_rows_u4,
+    .quantize_ranged_u8 = scalar::quantize_ranged_u8,
+    .gelu_quantize_rows_u8 = scalar::activate_quantize_rows_u8<gelu_erf_q<scalar::F32x1>>,
     .absmax = scalar::absmax,
     .pack = scalar::pack,
     .unpack = scalar::unpack,
@@ -26,7 +31,10 @@ const KernelSet kScalarSet = {
     .gelu_tanh = scalar::each<gelu_tanh<scalar::F32x1>>,
     .relu = scalar::each<relu<scalar::F32x1>>,
     .layernorm = scalar::layernorm,
+    .softmax = scalar::softmax,
+    .rotary = scalar::rotary,
     .attention_f32 = scalar::attention_f32,
+    .attention_s8 = scalar::attention_s8,
     .embed_sum = scalar::embed_sum,
     .mean_pool = scalar::mean_pool,
     .l2_normalize = scalar::l2_normalize,

@@ -2,9 +2,12 @@
 #pragma once
 
 #include "kernels/portable/attention_f32.h"
+#include "kernels/portable/epilogues.h"
 #include "kernels/portable/pack.h"
 #include "kernels/portable/quantize.h"
+#include "kernels/portable/rotary.h"
 #include "kernels/portable/rows.h"
+#include "kernels/portable/softmax.h"
 
 namespace nybble::kernels {
 
@@ -15,6 +18,8 @@ constexpr KernelSet portable_entries(const char* name) {
   set.name = name;
   set.quantize_rows_u8 = quantize_rows_u8<V>;
   set.quantize_rows_u4 = quantize_rows_u4<V>;
+  set.quantize_ranged_u8 = quantize_ranged_u8<V>;
+  set.gelu_quantize_rows_u8 = activate_quantize_rows_u8<V, gelu_erf_q<V>>;
   set.absmax = absmax<V>;
   set.pack = pack<V>;
   set.unpack = unpack<V>;
@@ -23,6 +28,8 @@ constexpr KernelSet portable_entries(const char* name) {
   set.gelu_tanh = each<V, gelu_tanh<V>>;
   set.relu = each<V, relu<V>>;
   set.layernorm = layernorm<V>;
+  set.softmax = softmax<V>;
+  set.rotary = rotary<V>;
   set.attention_f32 = attention_f32<V>;
   set.embed_sum = embed_sum<V>;
   set.mean_pool = mean_pool<V>;

@@ -110,11 +110,28 @@ def fit_normal_tail(step, centres, degree):
 
 
 def fit_gelu_q(limit):
-    c, error = remez(lambda a: -normal_tail(a), powers(0, 7), lambda a: a + 1e-9, 0.0, limit)
-    beyond = abs(limit * sum(c[j] * limit**j for j in range(7)))  # where the truth is all but max(x, 0)
-    error = max(error, beyond)
-    comment = f"gelu(x) = max(x, 0) + a·Σ c[j]·a^j with a = min(|x|, {limit}), to {error:.2e}."
-    table("kGeluQCoefficients", comment, c)
+    """max |a·(p(a)² - Φ(-a))| by Newton: each round is the fit that is linear in the change of p."""
+    at = lambda c, a: sum(c[j] * a**j for j in range(5))
+    worst = lambda c: max(
+        abs(min(a, limit) * at(c, min(a, limit)) ** 2 - a * normal_tail(a)) for a in (i / 1000 for i in range(7000))
+    )
+    best = [0.7, 0.0, 0.0, 0.0, 0.0]
+    target, weight = lambda a: math.sqrt(normal_tail(a)), lambda a: 2 * a * math.sqrt(normal_tail(a)) + 1e-7
+    while True:
+        c, _ = remez(target, powers(0, 5), weight, 0.0, limit)
+        if worst(c) >= worst(best) - 1e-8:
+            break
+        best = c
+        target = lambda a, c=c: at(c, a) - (at(c, a) ** 2 - normal_tail(a)) / (2 * (at(c, a) or 1e-9))
+        weight = lambda a, c=c: 2 * a * abs(at(c, a)) + 1e-6
+    comment = f"gelu(x) = max(x, 0) - a·(Σ c[j]·a^j)² with a = min(|x|, {limit}), to {worst(best):.2e}."
+    table("kGeluQCoefficients", comment, best)
+
+
+def fit_exp2_q(levels, degree):
+    c, error = remez(lambda r: levels * 2**r, powers(0, degree + 1), lambda r: 1 / 2**r, -0.5, 0.5)
+    comment = f"{levels} · 2^r = Σ c[j]·r^j for |r| ≤ 1/2, to {error / levels:.1e} relative."
+    table(f"kExp2Of{levels}", comment, c)
 
 
 def main():
@@ -123,7 +140,9 @@ def main():
     print("namespace nybble::kernels {\n")
     fit_exp()
     fit_normal_tail(0.8, 8, 7)
-    fit_gelu_q(3.9)
+    fit_gelu_q(3.7)
+    fit_exp2_q(255, 3)
+    fit_exp2_q(65535, 4)
     print("}  // namespace nybble::kernels")
 
 

@@ -28,10 +28,22 @@ inline constexpr float kNormalTail[8][8] = {
      -0x1.f35172p-19f, -0x1.8b10b4p-23f},
 };
 
-/// gelu(x) = max(x, 0) + a·Σ c[j]·a^j with a = min(|x|, 3.9), to 1.49e-04.
-inline constexpr float kGeluQCoefficients[7] = {
-    -0x1.ff503cp-2f, 0x1.8a70a6p-2f, 0x1.ab7c84p-5f,  -0x1.2d9e8cp-3f,
-    0x1.ef589ep-5f,  -0x1.57c08p-7f, 0x1.67f3c6p-11f,
+/// gelu(x) = max(x, 0) - a·(Σ c[j]·a^j)² with a = min(|x|, 3.7), to 2.29e-04.
+inline constexpr float kGeluQCoefficients[5] = {
+    0x1.6ab0ecp-1f, -0x1.21119p-2f, -0x1.1c323ap-4f, 0x1.83e2a2p-5f, -0x1.829e6cp-8f,
+};
+
+/// 255 · 2^r = Σ c[j]·r^j for |r| ≤ 1/2, to 7.5e-05 relative.
+inline constexpr float kExp2Of255[4] = {
+    0x1.fdf69cp+7f,
+    0x1.619028p+7f,
+    0x1.eeed3cp+5f,
+    0x1.c2336ap+3f,
+};
+
+/// 65535 · 2^r = Σ c[j]·r^j for |r| ≤ 1/2, to 2.6e-06 relative.
+inline constexpr float kExp2Of65535[5] = {
+    0x1.fffde8p+15f, 0x1.62df7ap+15f, 0x1.ec04eep+13f, 0x1.ca1276p+11f, 0x1.39969cp+9f,
 };
 
 }  // namespace nybble::kernels

@@ -4,61 +4,28 @@
 #include <immintrin.h>
 
 #include <cstring>
+#include <type_traits>
 
 #include "kernels/kernel_set.h"
-#include "kernels/portable/functions.h"
-#include "kernels/portable/rows.h"
+#include "kernels/portable/epilogues.h"
+#include "kernels/portable/range.h"
 
 namespace nybble::kernels {
 
-/// The least and greatest of 0 and a row's values, and whether all of them are finite.
-struct Range {
-  float low, high;
-  bool finite;
-};
-
-/// The ranges of Rows rows of n values: side by side they hide the latency of each other's chains.
-template <class V, int Rows>
-inline void ranges_of(const float* x, std::ptrdiff_t ldx, int n, Range (&ranges)[Rows]) {
-  V low[Rows], high[Rows];
-  V poison[Rows];  // x · 0 is NaN for NaN and infinity alone, and stays
-#pragma GCC unroll 8
-  for (int r = 0; r < Rows; ++r) low[r] = high[r] = poison[r] = V::set(0.0F);
-  for (int i = 0; i < n; i += 16) {
-#pragma GCC unroll 8
-    for (int r = 0; r < Rows; ++r) {
-      const V value = load_at<V>(x + r * ldx, i, n);
-      low[r] = V::min(value, low[r]);
-      high[r] = V::max(value, high[r]);
-      poison[r] = V::fma(value, V::set(0.0F), poison[r]);
-    }
-  }
-#pragma GCC unroll 8
-  for (int r = 0; r < Rows; ++r) {
-    const float sum = V::sum(poison[r]);
-    ranges[r] = {V::smallest(low[r]), V::largest(high[r]), sum == sum};
-  }
-}
-
-inline float float_from(std::uint32_t bits) {
-  float value;
-  std::memcpy(&value, &bits, sizeof value);
-  return value;
-}
-
-/// Quantizes one block of a row, x[0..k) to q[0..k), whose range is known.
+/// 64 codes of x[0..64).
 template <class V>
-inline RowScale quantize_block(const Range& range, const float* x, int k, std::uint8_t* q) {
-  const float span = range.high - range.low;
-  const bool usable = range.finite && span <= __FLT_MAX__;
-  if (!usable || span < 0x1p-100F) {
-    std::memset(q, 128, static_cast<std::size_t>(k));
-    return {usable ? 0.0F : float_from(0x7FC00000), 128};
-  }
-  const float inverse = 254 / span;
-  const float zero = 1 + V::round_one(-range.low * inverse);
-  const V scale = V::set(inverse), offset = V::set(zero);
-  int i = 0;
+[[gnu::always_inline]] inline void write_64_codes(const float* x, V scale, V offset, std::uint8_t* q) {
+  V codes[4];
+#pragma GCC unroll 4
+  for (int j = 0; j < 4; ++j) codes[j] = V::fma(V::load(x + j * 16), scale, offset);
+  V::store_codes(codes, q);
+}
+
+/// The codes of x[i..k), whose values are within the range that gave `scale` and `offset`.
+template <class V>
+[[gnu::always_inline]] inline void write_codes(const float* x, int i, int k, V scale, V offset,
+                                               std::uint8_t* q) {
+  for (; i + 64 <= k; i += 64) write_64_codes(x + i, scale, offset, q + i);
   for (; i + 16 <= k; i += 16) {
     _mm_storeu_si128(reinterpret_cast<__m128i*>(q + i), V::to_codes(V::fma(V::load(x + i), scale, offset)));
   }
@@ -66,36 +33,224 @@ inline RowScale quantize_block(const Range& range, const float* x, int k, std::u
     const V last = V::load_first(x + i, k - i);
     V::store_first_bytes(V::to_codes(V::fma(last, scale, offset)), q + i, k - i);
   }
-  return {span / 254, static_cast<std::int32_t>(zero)};
 }
 
-template <class V, int Rows>
-inline void quantize_group(const float* x, std::ptrdiff_t ldx, int k, std::uint8_t* q, std::ptrdiff_t ldq,
-                           RowScale* rows) {
-  const int blocks = row_block_count(k), depth = row_block_depth(k);
-  for (int b = 0; b < blocks; ++b) {
-    const int begin = b * depth, length = b + 1 < blocks ? depth : k - begin;
-    Range ranges[Rows];
-    ranges_of<V, Rows>(x + begin, ldx, length, ranges);
-#pragma GCC unroll 8
-    for (int r = 0; r < Rows; ++r) {
-      rows[r * blocks + b] = quantize_block<V>(ranges[r], x + r * ldx + begin, length, q + r * ldq + begin);
-    }
+/// How many blocks are quantized together, at most: the parameters of all are computed in one vector.
+inline constexpr int kBlocksTogether = 8;
+
+/// What makes codes of the values of some blocks.
+struct BlockParameters {
+  alignas(64) float inverse[16];  ///< 0: all codes are 128
+  alignas(64) float scale[16], zero[16];
+};
+
+/// The bits of the extremes of some blocks, in 16 lanes each. Not set to 0 at first, which costs 100 cycles
+/// (`rep stos`): blocks that are not there have parameters that nobody reads.
+struct BlockRanges {
+  alignas(64) float high[kBlocksTogether][16], low[kBlocksTogether][16];
+
+  template <class V>
+  [[gnu::always_inline]] void set(int i, const RangeLanes<V>& range) {
+    range.high.store(high[i]);
+    range.low.store(low[i]);
   }
-  const auto padding = static_cast<std::size_t>(padded_depth(k) - k);
-  for (int r = 0; padding > 0 && r < Rows; ++r) std::memset(q + r * ldq + k, 128, padding);
+
+  template <class V>
+  [[gnu::always_inline]] void compute(BlockParameters& parameters) const {
+    V highs[kBlocksTogether], lows[kBlocksTogether], greatest, least;
+#pragma GCC unroll 8
+    for (int i = 0; i < kBlocksTogether; ++i) highs[i] = V::load(high[i]), lows[i] = V::load(low[i]);
+    V::largest_of(highs, lows, greatest, least);
+    const V nothing = V::set(0.0F);
+    least = V::min(nothing, least);   // of two, one of them NaN, the second
+    const V span = greatest - least;  // NaN or infinite where a value is
+    const auto finite = V::less(span, V::set(__builtin_inff())), tiny = V::less(span, V::set(0x1p-100F));
+    const V factor = V::select(finite, V::set(254.0F) / span, nothing);
+    V::select(tiny, nothing, factor).store(parameters.inverse);
+    V::select(tiny, nothing, V::select(finite, span / V::set(254.0F), V::canonical_nan()))
+        .store(parameters.scale);
+    (V::set(1.0F) - V::round(least * factor)).store(parameters.zero);
+  }
+};
+
+/// A block whose parameters are known.
+struct KnownBlock {
+  const float* x;
+  int k;
+  std::uint8_t* q;
+  float inverse, zero;
+};
+
+/// Sets a block's RowScale; writes its codes if they are all 128, and says whether others remain to be
+/// written.
+[[gnu::always_inline]] inline bool begin_codes(const KnownBlock& block, float scale, RowScale* row) {
+  row->scale = scale;
+  row->zero = 128;
+  if (block.inverse == 0) return std::memset(block.q, 128, static_cast<std::size_t>(block.k)), false;
+  row->zero = static_cast<std::int32_t>(block.zero);
+  return true;
+}
+
+/// Rows to quantize, block by block; Float is const where they are not changed on the way.
+template <class Float>
+struct BlockWalk {
+  Float* x;
+  std::ptrdiff_t ldx;
+  int m, k, block_begin, block_end;
+  std::uint8_t* q;
+  std::ptrdiff_t ldq;
+  RowScale* rows;
+  int blocks = row_block_count(k), depth = row_block_depth(k);
+
+  struct Place {
+    std::ptrdiff_t row;
+    int block;
+  };
+  void advance(Place& place) const {
+    if (++place.block < block_end) return;
+    place.block = block_begin;
+    ++place.row;
+  }
+  Float* values(const Place& at) const {
+    return x + at.row * ldx + static_cast<std::ptrdiff_t>(at.block) * depth;
+  }
+  std::uint8_t* codes(const Place& at) const {
+    return q + at.row * ldq + static_cast<std::ptrdiff_t>(at.block) * depth;
+  }
+  RowScale* row(const Place& at) const { return rows + at.row * blocks + at.block; }
+  KnownBlock known(const Place& at, const BlockParameters& parameters, int i) const {
+    return {values(at), length(at), codes(at), parameters.inverse[i], parameters.zero[i]};
+  }
+  /// Bytes k..padded_depth(k)-1 of the codes.
+  void pad() const {
+    if (block_end < blocks) return;
+    const auto padding = static_cast<std::size_t>(padded_depth(k) - k);
+    for (std::ptrdiff_t i = 0; padding > 0 && i < m; ++i) std::memset(q + i * ldq + k, 128, padding);
+  }
+  int length(const Place& at) const { return at.block + 1 < blocks ? depth : k - at.block * depth; }
+};
+
+/// What the first pass over a block does to 16 values: nothing but to find their range, or an activation.
+template <class V>
+struct Unchanged {
+  [[gnu::always_inline]] static void pass(const float* x, RangeLanes<V>& lanes) { lanes.widen(V::load(x)); }
+  [[gnu::always_inline]] static void pass_first(const float* x, int n, RangeLanes<V>& lanes) {
+    lanes.widen(V::load_first(x, n));
+  }
+};
+
+template <class V, V (*function)(V)>
+struct Activated {
+  [[gnu::always_inline]] static void pass(float* x, RangeLanes<V>& lanes) {
+    const V value = function(V::load(x));
+    value.store(x);
+    lanes.widen(value);
+  }
+  [[gnu::always_inline]] static void pass_first(float* x, int n, RangeLanes<V>& lanes) {
+    function(V::load_first(x, n)).store_first(x, n);
+    lanes.widen(V::load_first(x, n));  // f(0) beyond the row must not count
+  }
+};
+
+/// The first pass over x[0..n), in steps of 64: fewer turns of a loop than a branch predictor can count.
+template <class V, class Change, class Float>
+[[gnu::always_inline]] inline RangeLanes<V> pass_block(Float* x, int n) {
+  RangeLanes<V> lanes, others;  // two chains
+  int i = 0;
+  for (; i + 64 <= n; i += 64) {
+#pragma GCC unroll 4
+    for (int j = 0; j < 64; j += 16) Change::pass(x + i + j, j % 32 == 0 ? lanes : others);
+  }
+  lanes.high = V::max_signed(lanes.high, others.high);
+  lanes.low = V::max_unsigned(lanes.low, others.low);
+  for (; i + 16 <= n; i += 16) Change::pass(x + i, lanes);
+  if (i < n) Change::pass_first(x + i, n - i, lanes);
+  return lanes;
+}
+
+/// The first pass over the next `count` blocks. Never inlined, as write_chunk: g++ 12 keeps the constants of
+/// either loop in registers only when it stands alone.
+template <class V, class Change, class Float>
+[[gnu::noinline]] void pass_chunk(const BlockWalk<Float>& walk, typename BlockWalk<Float>::Place& next,
+                                  int count, BlockRanges& ranges) {
+  for (int i = 0; i < count; ++i, walk.advance(next)) {
+    ranges.set<V>(i, pass_block<V, Change>(walk.values(next), walk.length(next)));
+  }
+}
+
+/// The codes of the next `count` blocks, whose parameters are known.
+template <class V, class Float>
+[[gnu::noinline]] void write_chunk(const BlockWalk<Float>& walk, typename BlockWalk<Float>::Place& next,
+                                   int count, const BlockParameters& parameters) {
+  for (int i = 0; i < count; ++i, walk.advance(next)) {
+    const KnownBlock block = walk.known(next, parameters, i);
+    if (!begin_codes(block, parameters.scale[i], walk.row(next))) continue;
+    write_codes(block.x, 0, block.k, V::set(block.inverse), V::set(block.zero), block.q);
+  }
+}
+
+/// How many blocks go together: 16 KB of them, so that they are still in L1 when their codes are made.
+inline int chunk_of(int depth, std::ptrdiff_t blocks) {
+  const int fitting = 4096 / depth < 1 ? 1 : 4096 / depth;
+  const int most = fitting < kBlocksTogether ? fitting : kBlocksTogether;
+  return (blocks + 1) / 2 < most ? static_cast<int>((blocks + 1) / 2) : most;
+}
+
+/// Quantizes the blocks of `walk` in chunks: each chunk's codes are made after the parameters of the next
+/// one, whose latency (reductions and divisions, 100 cycles) they hide. ranges_of(next, count, ranges) gives
+/// the ranges of `count` blocks from `next` on, and moves it.
+template <class V, class Float, class RangesOf>
+[[gnu::always_inline]] inline void quantize_blocks(const BlockWalk<Float>& walk, RangesOf ranges_of) {
+  std::ptrdiff_t left = static_cast<std::ptrdiff_t>(walk.m) * (walk.block_end - walk.block_begin);
+  const int chunk = chunk_of(walk.depth, left);
+  BlockRanges ranges;
+  BlockParameters parameters[2];
+  typename BlockWalk<Float>::Place next{0, walk.block_begin}, coded = next;
+  for (int waiting = 0, count, turn = 0; left > 0 || waiting > 0; waiting = count, turn ^= 1) {
+    count = left < chunk ? static_cast<int>(left) : chunk;
+    left -= count;
+    ranges_of(next, count, ranges);
+    ranges.compute<V>(parameters[turn]);
+    write_chunk<V>(walk, coded, waiting, parameters[turn ^ 1]);
+  }
+  walk.pad();
+}
+
+template <class Args>
+inline auto walk_of(const Args& args) {
+  return BlockWalk<std::remove_pointer_t<decltype(args.x)>>{
+      args.x, args.ldx, args.m, args.k, args.block_begin, args.block_end, args.q, args.ldq, args.rows};
+}
+
+/// Quantizes rows by two passes over each block, of which the first may change it.
+template <class V, class Change, class Float>
+inline void quantize_by_passes(const BlockWalk<Float>& walk) {
+  quantize_blocks<V>(walk, [&](auto& next, int count, BlockRanges& ranges) {
+    pass_chunk<V, Change>(walk, next, count, ranges);
+  });
 }
 
 template <class V>
 void quantize_rows_u8(const float* x, std::ptrdiff_t ldx, int m, int k, std::uint8_t* q, std::ptrdiff_t ldq,
                       RowScale* rows) noexcept {
-  constexpr int kGroup = V::kRowsTogether;
-  const int blocks = row_block_count(k);
-  int row = 0;
-  for (; row + kGroup <= m; row += kGroup) {
-    quantize_group<V, kGroup>(x + row * ldx, ldx, k, q + row * ldq, ldq, rows + row * blocks);
-  }
-  for (; row < m; ++row) quantize_group<V, 1>(x + row * ldx, ldx, k, q + row * ldq, ldq, rows + row * blocks);
+  quantize_by_passes<V, Unchanged<V>>(
+      BlockWalk<const float>{x, ldx, m, k, 0, row_block_count(k), q, ldq, rows});
+}
+
+/// Each value becomes function(value) before its row is quantized.
+template <class V, V (*function)(V)>
+void activate_quantize_rows_u8(const ActivatedRows& args) noexcept {
+  quantize_by_passes<V, Activated<V, function>>(walk_of(args));
+}
+
+template <class V>
+void quantize_ranged_u8(const RangedRows& args) noexcept {
+  const auto walk = walk_of(args);
+  quantize_blocks<V>(walk, [&](auto& next, int count, BlockRanges& ranges) {
+    for (int i = 0; i < count; ++i, walk.advance(next)) {
+      ranges.set<V>(i, RangeLanes<V>::load(args.ranges[next.row * walk.blocks + next.block]));
+    }
+  });
 }
 
 /// The first n bytes, 0 beyond.
@@ -135,9 +290,8 @@ void quantize_rows_u4(const float* x, std::ptrdiff_t ldx, int m, int k, int row_
   for (int row = 0; row < m; ++row, x += ldx, q += ldq, rows += blocks) {
     for (int b = 0; b < blocks; ++b) {
       const int begin = b * depth, length = b + 1 < blocks ? depth : k - begin;
-      Range range[1];
-      ranges_of<V, 1>(x + begin, 0, length, range);
-      rows[b] = quantize_block_u4<V>(range[0], x + begin, length, q + begin / 2);
+      const Range range = range_of<V>(x + begin, length).total();
+      rows[b] = quantize_block_u4<V>(range, x + begin, length, q + begin / 2);
     }
     std::memset(q + used, 0, size - used);
   }
@@ -148,9 +302,7 @@ float absmax(const float* x, std::ptrdiff_t n) noexcept {
   float largest = 0;
   constexpr std::ptrdiff_t kPiece = 1 << 20;
   for (std::ptrdiff_t i = 0; i < n; i += kPiece) {
-    Range ranges[1];
-    ranges_of<V, 1>(x + i, 0, static_cast<int>(n - i < kPiece ? n - i : kPiece), ranges);
-    const Range& range = ranges[0];
+    const Range range = range_of<V>(x + i, static_cast<int>(n - i < kPiece ? n - i : kPiece)).total();
     if (!range.finite) return float_from(0x7FC00000);
     const float magnitude = -range.low > range.high ? -range.low : range.high;
     if (magnitude > largest) largest = magnitude;

@@ -1,37 +1,11 @@
-// Activations, LayerNorm and the small row operations on vectors of 16 floats.
+// LayerNorm and the small row operations on vectors of 16 floats.
 #pragma once
 
 #include "kernels/kernel_set.h"
 #include "kernels/portable/functions.h"
+#include "kernels/portable/vectors.h"
 
 namespace nybble::kernels {
-
-/// Loads 16 values, or what is left of them with 0 beyond.
-template <class V>
-inline V load_at(const float* row, int i, int n) {
-  return i + 16 <= n ? V::load(row + i) : V::load_first(row + i, n - i);
-}
-
-template <class V>
-inline void store_at(V value, float* row, int i, int n) {
-  if (i + 16 <= n) {
-    value.store(row + i);
-  } else {
-    value.store_first(row + i, n - i);
-  }
-}
-
-/// A TileEpilogue that applies `function` to each element.
-template <class V, V (*function)(V)>
-void each(const Tile& tile, const EpilogueArgs*) {
-  const int cols = tile.cols;
-  for (int r = 0; r < tile.rows; ++r) {
-    float* row = tile.data + r * tile.ld;
-    int i = 0;
-    for (; i + 16 <= cols; i += 16) function(V::load(row + i)).store(row + i);
-    if (i < cols) function(V::load_first(row + i, cols - i)).store_first(row + i, cols - i);
-  }
-}
 
 // LayerNorm takes Rows rows side by side, which hide the latency of each other's chains. Its steps of 16
 // columns are always inlined and unrolled over the rows, and the rows' addresses are locals, so that all of
@@ -55,25 +29,6 @@ template <int Rows>
     rows.y[r] = args.y + (row + r) * args.ldy;
   }
   return rows;
-}
-
-/// 16 values, or the first `left` of them with 0 beyond.
-template <class V, bool Whole>
-[[gnu::always_inline]] inline V load_part(const float* p, int left) {
-  if constexpr (Whole) {
-    return V::load(p);
-  } else {
-    return V::load_first(p, left);
-  }
-}
-
-template <class V, bool Whole>
-[[gnu::always_inline]] inline void store_part(V value, float* p, int left) {
-  if constexpr (Whole) {
-    value.store(p);
-  } else {
-    value.store_first(p, left);
-  }
 }
 
 /// y = x + residual, added to the sums.

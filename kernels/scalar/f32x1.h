@@ -27,6 +27,15 @@ struct F32x1 {
   static F32x1 abs(F32x1 a) { return {from_bits(to_bits(a.value) & 0x7FFFFFFF)}; }
   static F32x1 max(F32x1 a, F32x1 b) { return {a.value > b.value ? a.value : b.value}; }
   static F32x1 min(F32x1 a, F32x1 b) { return {a.value < b.value ? a.value : b.value}; }
+  /// The greater and lesser of the bits, taken as integers.
+  static F32x1 max_signed(F32x1 a, F32x1 b) {
+    const auto x = static_cast<std::int32_t>(to_bits(a.value)),
+               y = static_cast<std::int32_t>(to_bits(b.value));
+    return {from_bits(static_cast<std::uint32_t>(x > y ? x : y))};
+  }
+  static F32x1 min_unsigned(F32x1 a, F32x1 b) {
+    return {to_bits(a.value) < to_bits(b.value) ? a.value : b.value};
+  }
   static F32x1 fma(F32x1 a, F32x1 b, F32x1 c) { return {__builtin_fmaf(a.value, b.value, c.value)}; }
   static F32x1 fnma(F32x1 a, F32x1 b, F32x1 c) { return {__builtin_fmaf(-a.value, b.value, c.value)}; }
   static Mask is_nan(F32x1 a) { return a.value != a.value; }

@@ -1,21 +1,11 @@
-// Activations, LayerNorm and the small row operations, literally as docs/numerics.md says them.
+// LayerNorm and the small row operations, literally as docs/numerics.md says them.
 #pragma once
 
 #include "kernels/kernel_set.h"
-#include "kernels/portable/functions.h"
 #include "kernels/scalar/f32x1.h"
 #include "kernels/scalar/lanes.h"
 
 namespace nybble::kernels::scalar {
-
-/// A TileEpilogue that applies `function` to each element.
-template <F32x1 (*function)(F32x1)>
-void each(const Tile& tile, const EpilogueArgs*) {
-  for (int r = 0; r < tile.rows; ++r) {
-    float* row = tile.data + r * tile.ld;
-    for (int c = 0; c < tile.cols; ++c) row[c] = function({row[c]}).value;
-  }
-}
 
 inline void layernorm_row(const LayerNormArgs& args, int row) {
   const float* x = args.x + row * args.ldx;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstdio>
 
 #include "bench/peak.h"
 
@@ -36,6 +37,11 @@ Timing time_call(const KernelSet& set, const std::function<void()>& call) {
   }
   const double hertz = clock.operations / best_clock;
   return {best, best * hertz, multiply.operations / best_multiply, fma.operations / best_fma};
+}
+
+void print_per_element(const std::string& what, const Timing& t, double elements) {
+  std::printf("  %-34s %7.3f cycles/element  %6.2f GB/s of FP32\n", what.c_str(), t.cycles / elements,
+              elements * 4e-9 / t.seconds);
 }
 
 }  // namespace nybble::kernels::test

@@ -8,22 +8,6 @@
 namespace nybble::kernels::test {
 namespace {
 
-/// Floats at a 64-byte boundary.
-class Floats {
- public:
-  explicit Floats(std::size_t n, float spread = 1.0F) : memory_(n + 16) {
-    Random random(1);
-    for (float& x : memory_) x = random.normal() * spread;
-  }
-  float* data() {
-    const auto address = reinterpret_cast<std::uintptr_t>(memory_.data());
-    return memory_.data() + (64 - address % 64) % 64 / 4;
-  }
-
- private:
-  std::vector<float> memory_;
-};
-
 using Gemm = void (*KernelSet::*)(const GemmArgs&) noexcept;
 
 void bench_product(const KernelSet& set, Gemm entry, int row_bits, const PackFormat& format, int m, int n,
@@ -74,48 +58,6 @@ void bench_layers(const KernelSet& set, Gemm entry, int row_bits, const PackForm
   }
 }
 
-void print_per_element(const char* what, const Timing& t, double elements) {
-  std::printf("  %-34s %7.3f cycles/element  %6.2f GB/s of FP32\n", what, t.cycles / elements,
-              elements * 4e-9 / t.seconds);
-}
-
-void bench_activation(const KernelSet& set, TileEpilogue activation) {
-  constexpr int kRows = 6, kCols = 64;
-  Floats x(kRows * kCols, 2.0F), tile(kRows * kCols);
-  const Timing copy = time_call(set, [&] { std::memcpy(tile.data(), x.data(), kRows * kCols * 4); });
-  Timing t = time_call(set, [&] {
-    std::memcpy(tile.data(), x.data(), kRows * kCols * 4);  // fresh values: repeated in place they run to 0
-    activation({tile.data(), kCols, kRows, kCols}, nullptr);
-  });
-  t.seconds -= copy.seconds, t.cycles -= copy.cycles;
-  print_per_element("6 x 64 tile", t, kRows * kCols);
-}
-
-void bench_attention(const KernelSet& set, int length, int head_dim) {
-  const int ld = 36 * head_dim;  // 12 heads of Q, K and V side by side
-  Floats qkv(static_cast<std::size_t>(length) * ld), out(static_cast<std::size_t>(length) * 12 * head_dim);
-  Floats scratch(attention_scratch_floats(length, head_dim));
-  const AttentionArgs args{qkv.data(),
-                           qkv.data() + 12 * head_dim,
-                           qkv.data() + 24 * head_dim,
-                           ld,
-                           ld,
-                           ld,
-                           length,
-                           head_dim,
-                           0,
-                           length,
-                           0.125F,
-                           out.data(),
-                           12 * head_dim,
-                           scratch.data()};
-  const Timing t = time_call(set, [&] { set.attention_f32(args); });
-  const double fmas = 2.0 * length * length * head_dim;
-  std::printf("  length %4d head_dim %3d  %8.1f us  %6.1f FMA/cycle  %5.1f %% of the peak of %.1f GFMA/s\n",
-              length, head_dim, t.seconds * 1e6, fmas / t.cycles, 100 * fmas / t.seconds / t.fma_per_second,
-              t.fma_per_second * 1e-9);
-}
-
 }  // namespace
 
 void bench_gemm_u8s8(const KernelSet& set) { bench_layers(set, &KernelSet::gemm_u8s8, 8, {}); }
@@ -131,18 +73,6 @@ void bench_gemm_u8s4(const KernelSet& set) {
 void bench_gemm_u4s4(const KernelSet& set) {
   bench_layers(set, &KernelSet::gemm_u4s4, 4, {.bits = 4});
   bench_layers(set, &KernelSet::gemm_u4s4, 4, {.bits = 4, .group = 32, .row_block = 32});
-}
-
-void bench_quantize_rows_u8(const KernelSet& set) {
-  for (const int k : {384, 768, 1536}) {
-    constexpr int kRows = 16;
-    Floats x(static_cast<std::size_t>(kRows) * k);
-    std::vector<std::uint8_t> q(static_cast<std::size_t>(kRows) * k);
-    std::vector<RowScale> rows(kRows * row_block_count(k));
-    const Timing t =
-        time_call(set, [&] { set.quantize_rows_u8(x.data(), k, kRows, k, q.data(), k, rows.data()); });
-    print_per_element(("16 rows of " + std::to_string(k)).c_str(), t, 1.0 * kRows * k);
-  }
 }
 
 void bench_absmax(const KernelSet& set) {
@@ -207,54 +137,6 @@ void bench_pack(const KernelSet& set) {
 void bench_unpack(const KernelSet& set) {
   for (const PackFormat& format : {PackFormat{}, {.bits = 4}, {.bits = 4, .group = 32}})
     bench_packing(set, format, true);
-}
-
-void bench_gelu_erf(const KernelSet& set) { bench_activation(set, set.gelu_erf); }
-void bench_gelu_erf_q(const KernelSet& set) { bench_activation(set, set.gelu_erf_q); }
-void bench_gelu_tanh(const KernelSet& set) { bench_activation(set, set.gelu_tanh); }
-void bench_relu(const KernelSet& set) { bench_activation(set, set.relu); }
-
-void bench_layernorm(const KernelSet& set) {
-  for (const int n : {384, 768}) {
-    constexpr int kRows = 16;
-    Floats x(static_cast<std::size_t>(kRows) * n), r(static_cast<std::size_t>(kRows) * n), gamma(n), beta(n);
-    Floats y(static_cast<std::size_t>(kRows) * n);
-    const LayerNormArgs args{x.data(), n, r.data(), n, gamma.data(), beta.data(), 1e-12F,
-                             kRows,    n, y.data(), n};
-    const Timing t = time_call(set, [&] { set.layernorm(args); });
-    print_per_element(("16 rows of " + std::to_string(n) + ", residual").c_str(), t, 1.0 * kRows * n);
-  }
-}
-
-void bench_attention_f32(const KernelSet& set) {
-  for (const int head_dim : {32, 64}) {
-    for (const int length : {16, 32, 64, 128, 256, 512}) bench_attention(set, length, head_dim);
-  }
-}
-
-void bench_embed_sum(const KernelSet& set) {
-  constexpr int kTokens = 16, kN = 384, kRows = 100;
-  Floats table(kRows * kN), y(kTokens * kN);
-  std::vector<std::int32_t> ids(kTokens), zeros(kTokens);
-  for (int i = 0; i < kTokens; ++i) ids[i] = i * 6;
-  const Timing t = time_call(set, [&] {
-    set.embed_sum(ids.data(), ids.data(), zeros.data(), table.data(), table.data(), table.data(), kTokens, kN,
-                  y.data(), kN);
-  });
-  print_per_element("16 tokens of 384", t, kTokens * kN);
-}
-
-void bench_mean_pool(const KernelSet& set) {
-  constexpr int kTokens = 128, kN = 384;
-  Floats x(kTokens * kN), y(kN);
-  const Timing t = time_call(set, [&] { set.mean_pool(x.data(), kN, kTokens, kN, y.data()); });
-  print_per_element("128 tokens of 384", t, kTokens * kN);
-}
-
-void bench_l2_normalize(const KernelSet& set) {
-  Floats x(384), y(384);
-  const Timing t = time_call(set, [&] { set.l2_normalize(x.data(), 384, y.data()); });
-  print_per_element("384 values", t, 384);
 }
 
 }  // namespace nybble::kernels::test

@@ -30,6 +30,8 @@ constexpr Entry kEntries[] = {
     {"gemm_u4s4", check_gemm_u4s4, bench_gemm_u4s4},
     {"quantize_rows_u8", check_quantize_rows_u8, bench_quantize_rows_u8},
     {"quantize_rows_u4", check_quantize_rows_u4, bench_quantize_rows_u4},
+    {"quantize_ranged_u8", check_quantize_ranged_u8, bench_quantize_ranged_u8},
+    {"gelu_quantize_rows_u8", check_gelu_quantize_rows_u8, bench_gelu_quantize_rows_u8},
     {"absmax", check_absmax, bench_absmax},
     {"pack", check_pack, bench_pack},
     {"unpack", check_unpack, bench_unpack},
@@ -38,7 +40,10 @@ constexpr Entry kEntries[] = {
     {"gelu_tanh", check_gelu_tanh, bench_gelu_tanh},
     {"relu", check_relu, bench_relu},
     {"layernorm", check_layernorm, bench_layernorm},
+    {"softmax", check_softmax, bench_softmax},
+    {"rotary", check_rotary, bench_rotary},
     {"attention_f32", check_attention_f32, bench_attention_f32},
+    {"attention_s8", check_attention_s8, bench_attention_s8},
     {"embed_sum", check_embed_sum, bench_embed_sum},
     {"mean_pool", check_mean_pool, bench_mean_pool},
     {"l2_normalize", check_l2_normalize, bench_l2_normalize},
@@ -85,7 +90,7 @@ int check_entry(const Entry& entry, const KernelSet& set, std::uint64_t seed) {
     GuardedPlacement::front = front;
     entry.check(context);
   }
-  std::printf("%-18s %-12s %7ld cases, %d failed\n", entry.name, set.name, context.cases, context.failures);
+  std::printf("%-22s %-12s %7ld cases, %d failed\n", entry.name, set.name, context.cases, context.failures);
   return context.cases == 0 ? 1 : context.failures;
 }
 

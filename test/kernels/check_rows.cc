@@ -1,58 +1,9 @@
-// Activations, LayerNorm and the small row operations against the scalar set.
+// LayerNorm and the small row operations against the scalar set.
 #include <string>
 
 #include "test/kernels/check.h"
 
 namespace nybble::kernels::test {
-namespace {
-
-using Activation = TileEpilogue KernelSet::*;
-
-void activation_case(Context& context, Activation which, int rows, int cols) {
-  const std::ptrdiff_t ld = cols + context.random.integer(0, 4);
-  Guarded<float> expected((rows - 1) * ld + cols), actual(expected.size());
-  for (int r = 0; r < rows; ++r) {
-    fill_any(context.random, &expected[r * ld], cols, true);
-    const float spread = static_cast<float>(context.random.integer(1, 30));
-    for (int c = 0; c < cols; ++c) expected[r * ld + c] *= spread;
-  }
-  actual.copy_from(expected);
-  (context.reference.*which)({expected.data(), ld, rows, cols}, nullptr);
-  (context.set.*which)({actual.data(), ld, rows, cols}, nullptr);
-  context.expect_same(expected, actual,
-                      "activation rows=" + std::to_string(rows) + " cols=" + std::to_string(cols));
-}
-
-/// Every 1021st float there is, NaNs and denormals included.
-void all_floats_case(Context& context, Activation which) {
-  constexpr int kStride = 1021, kPiece = 1 << 16;
-  Guarded<float> expected(kPiece), actual(kPiece);
-  for (std::uint64_t bits = 0; bits < std::uint64_t{1} << 32;) {
-    for (int i = 0; i < kPiece; ++i, bits += kStride) {
-      const auto low = static_cast<std::uint32_t>(bits);
-      std::memcpy(&expected[i], &low, 4);
-    }
-    actual.copy_from(expected);
-    (context.reference.*which)({expected.data(), kPiece, 1, kPiece}, nullptr);
-    (context.set.*which)({actual.data(), kPiece, 1, kPiece}, nullptr);
-    context.expect_same(expected, actual, "activation over all floats, up to bits " + std::to_string(bits));
-  }
-}
-
-void check_activation(Context& context, Activation which) {
-  for (int cols = 1; cols <= 70; ++cols) {
-    for (const int rows : {1, 6}) activation_case(context, which, rows, cols);
-  }
-  all_floats_case(context, which);
-}
-
-}  // namespace
-
-void check_gelu_erf(Context& context) { check_activation(context, &KernelSet::gelu_erf); }
-void check_gelu_erf_q(Context& context) { check_activation(context, &KernelSet::gelu_erf_q); }
-void check_gelu_tanh(Context& context) { check_activation(context, &KernelSet::gelu_tanh); }
-void check_relu(Context& context) { check_activation(context, &KernelSet::relu); }
-
 namespace {
 
 enum class Target { separate, x, residual };

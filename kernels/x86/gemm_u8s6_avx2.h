@@ -1,0 +1,5 @@
+#pragma once
+#include "kernels/x86/pairs_avx2.h"
+namespace nybble::kernels::avx2 {
+inline void gemm_u8s6(const GemmArgs& args) noexcept { ymm::gemm<ShallowPairs<2>, false>(args); }
+}  // namespace nybble::kernels::avx2

@@ -1,0 +1,303 @@
+// Finished sums to floats, on zmm registers: what the products of every set with AVX-512 share.
+//
+// A tile has Rows rows and Blocks blocks of 16 columns; sum[r][j] holds the exact int32 sums of row r and
+// block j. How the sums came about is the business of each product.
+#pragma once
+
+#include <immintrin.h>
+
+#include "kernels/kernel_set.h"
+#include "kernels/x86/panel.h"
+
+namespace nybble::kernels::avx512 {
+
+/// Keeps `value` in a register: without it g++ 12 spills accumulators of the larger tiles (86 % of peak
+/// instead of 96).
+inline void pin(__m512i& value) { __asm__ volatile("" : "+v"(value)); }
+
+/// The columns of a panel from `column` on, `stride` bytes from one quad (4 bits: pair of quads) to the next.
+struct Strip {
+  const std::byte* weights;
+  Panel panel;  ///< its pointers to the trailer stand at `column`
+  std::ptrdiff_t stride;
+  int column;
+  bool may_be_nan;  ///< whether scales of rows and columns together can give NaN; only with one K block
+};
+
+inline Strip strip_of(Panel panel, int column) {
+  if (panel.colsum != nullptr) panel.colsum += column;
+  if (panel.weight_sum != nullptr) panel.weight_sum += column;
+  if (panel.zero != nullptr) panel.zero += column;
+  panel.bias += column, panel.scale += column;
+  return {panel.weights + column * 4, panel, panel.width * 4, column, false};
+}
+
+/// Makes the next read of memory a load again: g++ would rather keep what it broadcast, and spill sums.
+inline void forget() { __asm__ volatile("" : : : "memory"); }
+
+/// Sums start at -zero·colsum of K block `block` (`rows` stands at its parameters, `blocks` a row): what
+/// would be an addition at the end costs nothing here, where the multipliers still work on the tile before.
+template <int Rows, int Blocks>
+[[gnu::always_inline]] inline void start_centred(const Strip& strip, const RowScale* rows, int block,
+                                                 int blocks, __m512i (&sum)[Rows][Blocks]) {
+#pragma GCC unroll 4
+  for (int j = 0; j < Blocks; ++j) {
+    const __m512i colsum = _mm512_loadu_si512(strip.panel.colsum + block * kPanelColumns + j * 16);
+    const __m512i negative = _mm512_sub_epi32(_mm512_setzero_si512(), colsum);
+    const RowScale* row = rows;
+    forget();
+#pragma GCC unroll 16
+    for (int r = 0; r < Rows; ++r, row += blocks) {
+      sum[r][j] = _mm512_mullo_epi32(_mm512_set1_epi32(row->zero), negative);
+    }
+  }
+}
+
+template <int Rows, int Blocks>
+[[gnu::always_inline]] inline void start_at_zero(__m512i (&sum)[Rows][Blocks]) {
+#pragma GCC unroll 16
+  for (int r = 0; r < Rows; ++r) {
+#pragma GCC unroll 4
+    for (int j = 0; j < Blocks; ++j) sum[r][j] = _mm512_setzero_si512();
+  }
+}
+
+inline void store_canonical(float* c, __m512 value) {
+  const __m512 nan = _mm512_castsi512_ps(_mm512_set1_epi32(0x7FC00000));
+  const __mmask16 number = _mm512_cmp_ps_mask(value, value, _CMP_ORD_Q);
+  _mm512_storeu_ps(c, _mm512_mask_mov_ps(nan, number, value));
+}
+
+/// Writes NaN in one way, in a pass of its own over a tile because it is needed next to never: in the finish
+/// of a short K it would be two of six instructions.
+[[gnu::noinline, gnu::cold]] inline void make_canonical(float* c, std::ptrdiff_t ldc, int rows, int cols) {
+  for (int r = 0; r < rows; ++r) {
+    for (int j = 0; j < cols; j += 16) store_canonical(c + r * ldc + j, _mm512_loadu_ps(c + r * ldc + j));
+  }
+}
+
+/// The bits of the greatest |scale| of a row; NaN is above infinity.
+inline std::uint32_t greatest_row_scale(const GemmArgs& args) {
+  std::uint32_t greatest = 0;
+  for (int r = 0; r < args.m * row_block_count(args.k, args.format); ++r) {
+    const std::uint32_t bits = __builtin_bit_cast(std::uint32_t, args.rows[r].scale) & 0x7FFFFFFFU;
+    greatest = bits > greatest ? bits : greatest;
+  }
+  return greatest;
+}
+
+/// Whether a row's scale times a column's can be infinite or NaN: only then can fma(t, s_row·s_col, bias) be
+/// NaN.
+inline bool may_be_nan(std::uint32_t row_scale, const float* column_scale, int columns) {
+  const __m512 row = _mm512_set1_ps(__builtin_bit_cast(float, row_scale));
+  const __m512 infinity = _mm512_castsi512_ps(_mm512_set1_epi32(0x7F800000));
+  __mmask16 finite = 0xFFFF;
+  for (int j = 0; j < columns; j += 16) {
+    const __m512 scale = _mm512_abs_ps(_mm512_loadu_ps(column_scale + j));
+    finite &= _mm512_cmp_ps_mask(_mm512_mul_ps(row, scale), infinity, _CMP_LT_OQ);
+  }
+  return finite != 0xFFFF;
+}
+
+/// f = fma(t - zero·colsum, s_row·s_col, bias): rows of one K block, from sums that start_centred began. May
+/// store any NaN.
+template <int Rows, int Blocks>
+[[gnu::always_inline]] inline void finish_single(const __m512i (&sum)[Rows][Blocks], const Strip& strip,
+                                                 const RowBlock& rows, std::ptrdiff_t ldc) {
+#pragma GCC unroll 4
+  for (int j = 0; j < Blocks; ++j) {
+    const __m512 scale = _mm512_loadu_ps(strip.panel.scale + j * 16);
+    const __m512 bias = _mm512_loadu_ps(strip.panel.bias + j * 16);
+    float* c = rows.c + j * 16;
+    forget();
+#pragma GCC unroll 16
+    for (int r = 0; r < Rows; ++r, c += ldc) {
+      const __m512 both = _mm512_mul_ps(_mm512_set1_ps(rows.rows[r].scale), scale);
+      _mm512_storeu_ps(c, _mm512_fmadd_ps(_mm512_cvtepi32_ps(sum[r][j]), both, bias));
+    }
+  }
+}
+
+/// A K block of several: f = fma(t_b - zero_b·colsum_b, s_b, f) in C, from 0 at the first, and after the last
+/// f·s_col + bias. `row` stands at the block's parameters, `blocks` a row.
+template <int Rows, int Blocks>
+[[gnu::always_inline]] inline void finish_block(const __m512i (&sum)[Rows][Blocks], const Strip& strip,
+                                                const RowScale* rows, int blocks, float* to,
+                                                std::ptrdiff_t ldc, bool first, bool last) {
+#pragma GCC unroll 4
+  for (int j = 0; j < Blocks; ++j) {
+    float* c = to + j * 16;
+    const RowScale* row = rows;
+    forget();
+    if (last) {
+      const __m512 scale = _mm512_loadu_ps(strip.panel.scale + j * 16);
+      const __m512 bias = _mm512_loadu_ps(strip.panel.bias + j * 16);
+#pragma GCC unroll 16
+      for (int r = 0; r < Rows; ++r, c += ldc, row += blocks) {
+        const __m512 row_scale = _mm512_set1_ps(row->scale);
+        const __m512 f = _mm512_fmadd_ps(_mm512_cvtepi32_ps(sum[r][j]), row_scale, _mm512_loadu_ps(c));
+        store_canonical(c, _mm512_fmadd_ps(f, scale, bias));
+      }
+    } else {
+#pragma GCC unroll 16
+      for (int r = 0; r < Rows; ++r, c += ldc, row += blocks) {
+        const __m512 before = first ? _mm512_setzero_ps() : _mm512_loadu_ps(c);
+        const __m512 row_scale = _mm512_set1_ps(row->scale);
+        _mm512_storeu_ps(c, _mm512_fmadd_ps(_mm512_cvtepi32_ps(sum[r][j]), row_scale, before));
+      }
+    }
+  }
+}
+
+/// The running sums h over the groups of a block of row parameters: in L1, because the registers hold sums.
+template <int Rows, int Blocks>
+struct GroupSums {
+  alignas(64) float h[Rows][Blocks * 16];
+};
+
+/// Group `group` of a block of row parameters: h = fma(t, scale, h), from 0 at the first.
+template <int Rows, int Blocks>
+[[gnu::always_inline]] inline void add_group(const __m512i (&sum)[Rows][Blocks], const Strip& strip,
+                                             int group, bool first, GroupSums<Rows, Blocks>& to) {
+  float* h = to.h[0];
+  __asm__ volatile("" : "+r"(h) : : "memory");  // or g++ makes scalars of h, and spills all of them
+  if (first) std::memset(h, 0, sizeof to.h);
+#pragma GCC unroll 4
+  for (int j = 0; j < Blocks; ++j) {
+    const __m512 scale = _mm512_loadu_ps(strip.panel.scale + group * kPanelColumns + j * 16);
+#pragma GCC unroll 16
+    for (int r = 0; r < Rows; ++r) {
+      float* at = h + (r * Blocks + j) * 16;
+      _mm512_store_ps(at, _mm512_fmadd_ps(_mm512_cvtepi32_ps(sum[r][j]), scale, _mm512_load_ps(at)));
+    }
+  }
+}
+
+/// The end of a block of row parameters: h = fma(-zero, W, h), f = fma(h, s_row, f) in C, f = bias before
+/// the first.
+template <int Rows, int Blocks>
+inline void finish_groups(const GroupSums<Rows, Blocks>& sums, const Strip& strip, const RowBlock& rows,
+                          std::ptrdiff_t ldc, int block, int blocks) {
+  for (int r = 0; r < Rows; ++r) {
+    const RowScale row = rows.rows[r * blocks + block];
+    const __m512 zero = _mm512_set1_ps(-static_cast<float>(row.zero)), scale = _mm512_set1_ps(row.scale);
+    for (int j = 0; j < Blocks; ++j) {
+      float* c = rows.c + r * ldc + j * 16;
+      const __m512 weight_sum = _mm512_loadu_ps(strip.panel.weight_sum + block * kPanelColumns + j * 16);
+      const __m512 h = _mm512_fmadd_ps(zero, weight_sum, _mm512_load_ps(&sums.h[r][j * 16]));
+      const __m512 before = _mm512_loadu_ps(block == 0 ? strip.panel.bias + j * 16 : c);
+      const __m512 f = _mm512_fmadd_ps(h, scale, before);
+      if (block + 1 < blocks) {
+        _mm512_storeu_ps(c, f);
+      } else {
+        store_canonical(c, f);
+      }
+    }
+  }
+}
+
+/// One tile of C. `Product` says how sums are made:
+///   void sums(a, lda, strip, begin, end, zero codes of the group or null, sum)
+/// which adds the products over [begin, end), begin a multiple of 32; both sides are padded to 64 with
+/// products of 0. `strip` and `rows` by value: after each store through a vector type a reference would have
+/// to be read again. Never inlined into each other: g++ 12 would move sums from register to register for the
+/// sake of the other forms.
+template <class Product, int Rows, int Blocks>
+[[gnu::noinline]] inline void tile_single(const GemmArgs& args, const Strip strip, const RowBlock rows) {
+  const std::ptrdiff_t ldc = args.ldc;
+  __m512i sum[Rows][Blocks];
+  start_centred(strip, rows.rows, 0, 1, sum);
+  Product::sums(rows.a, args.lda, strip, 0, args.k, nullptr, sum);
+  finish_single(sum, strip, rows, ldc);
+}
+
+template <class Product, int Rows, int Blocks>
+[[gnu::noinline]] inline void tile_blocks(const GemmArgs& args, const Strip strip, const RowBlock rows) {
+  const int blocks = row_block_count(args.k, args.format), depth = row_block_depth(args.k, args.format);
+  for (int block = 0; block < blocks; ++block) {
+    const int begin = block * depth, end = block + 1 < blocks ? begin + depth : args.k;
+    __m512i sum[Rows][Blocks];
+    start_centred(strip, rows.rows + block, block, blocks, sum);
+    Product::sums(rows.a, args.lda, strip, begin, end, nullptr, sum);
+    finish_block(sum, strip, rows.rows + block, blocks, rows.c, args.ldc, block == 0, block + 1 == blocks);
+  }
+}
+
+template <class Product, int Rows, int Blocks>
+[[gnu::noinline]] inline void tile_groups(const GemmArgs& args, const Strip strip, const RowBlock rows) {
+  const int blocks = row_block_count(args.k, args.format), depth = row_block_depth(args.k, args.format);
+  GroupSums<Rows, Blocks> groups;
+  for (int block = 0; block < blocks; ++block) {
+    const int begin = block * depth, end = block + 1 < blocks ? begin + depth : args.k;
+    for (int from = begin, group = begin / args.format.group; from < end;
+         from += args.format.group, ++group) {
+      const int to = from + args.format.group < end ? from + args.format.group : end;
+      __m512i sum[Rows][Blocks];
+      start_at_zero(sum);
+      Product::sums(rows.a, args.lda, strip, from, to, strip.panel.zero + group * kPanelColumns, sum);
+      add_group(sum, strip, group, from == begin, groups);
+    }
+    finish_groups(groups, strip, rows, args.ldc, block, blocks);
+  }
+}
+
+template <class Product, int Rows, int Blocks>
+inline void tile(const GemmArgs& args, const Strip& strip, const RowBlock& rows) {
+  if (args.format.group != 0) {
+    tile_groups<Product, Rows, Blocks>(args, strip, rows);
+  } else if (row_block_count(args.k, args.format) == 1) {
+    tile_single<Product, Rows, Blocks>(args, strip, rows);
+    if (strip.may_be_nan) make_canonical(rows.c, args.ldc, Rows, Blocks * 16);
+  } else {
+    tile_blocks<Product, Rows, Blocks>(args, strip, rows);
+  }
+  finish(args, rows, Blocks * 16);
+}
+
+/// The tile of `Rows` or fewer rows.
+template <class Product, int Rows, int Blocks>
+inline void tile_of_rows(const GemmArgs& args, const Strip& strip, const RowBlock& rows) {
+  if constexpr (Rows > 1) {
+    if (rows.count < Rows) return tile_of_rows<Product, Rows - 1, Blocks>(args, strip, rows);
+  }
+  tile<Product, Rows, Blocks>(args, strip, rows);
+}
+
+/// All rows of a strip of Blocks · 16 columns, in nearly equal row blocks of up to Rows.
+template <class Product, int Rows, int Blocks>
+inline void strip_of_rows(const GemmArgs& args, int p, const Strip& strip) {
+  const int blocks = (args.m + Rows - 1) / Rows;
+  for (int i = 0; i < blocks; ++i) {
+    RowBlock rows = row_block(args, p, i, blocks);
+    rows.c += strip.column, rows.column += strip.column;
+    tile_of_rows<Product, Rows, Blocks>(args, strip, rows);
+  }
+}
+
+/// Up to this many rows a strip is 64 columns wide, beyond 32.
+inline constexpr int kFewRows = 4;
+
+template <class Product>
+inline void gemm(const GemmArgs& args) noexcept {
+  const std::uint32_t row_scale = greatest_row_scale(args);
+  for (int p = args.panel_begin; p < args.panel_end; ++p) {
+    const Panel panel = panel_of(args, p);
+    const bool nan = may_be_nan(row_scale, panel.scale, panel.width);
+    for (int column = 0; column < panel.width;) {
+      Strip strip = strip_of(panel, column);
+      strip.may_be_nan = nan;
+      if (args.m <= kFewRows && panel.width == kPanelColumns) {
+        strip_of_rows<Product, kFewRows, 4>(args, p, strip);
+        column += 64;
+      } else if (panel.width - column >= 32) {
+        strip_of_rows<Product, Product::kRows, 2>(args, p, strip);
+        column += 32;
+      } else {
+        strip_of_rows<Product, Product::kRows / 2, 1>(args, p, strip);
+        column += 16;
+      }
+    }
+  }
+}
+
+}  // namespace nybble::kernels::avx512
