@@ -26,7 +26,11 @@ struct ModelBenchOptions {
 CallInput input_of(const ModelBenchOptions& options, std::size_t vocabulary) {
   if (!options.lengths_file.empty()) return read_lengths(options.lengths_file, vocabulary);
   if (!options.ids_file.empty()) return read_ids(options.ids_file);
-  return parse_call(options.lengths, vocabulary, "--lengths");
+  try {
+    return parse_call(options.lengths, vocabulary, "--lengths");
+  } catch (const Error& error) {
+    throw cli::UsageError(error.what());
+  }
 }
 
 std::string table(const ModelTiming& timing, const CallInput& input, const ModelInfo& info) {

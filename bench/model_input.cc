@@ -80,12 +80,13 @@ CallInput parse_call(const std::string& line, std::size_t vocabulary, const std:
   }
   CallInput input;
   for (const nlohmann::json& item : parse_json(line, where)) {
-    if (item.is_string() && input.ids.empty()) {
-      input.texts.push_back(item.get<std::string>());
-    } else if (input.texts.empty()) {
-      append_ids(item, where, input);
-    } else {
+    if (input.rows() > 0 && item.is_string() == input.texts.empty()) {
       fail(where, "expected texts alone or ids alone, found both");
+    }
+    if (item.is_string()) {
+      input.texts.push_back(item.get<std::string>());
+    } else {
+      append_ids(item, where, input);
     }
   }
   return require_some(std::move(input), where);
