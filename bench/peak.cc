@@ -37,7 +37,7 @@ constexpr PeakLoop kScalarPeak = {dependent_multiplications, 4.0 * kIterations};
 }  // namespace
 
 PeakLoop integer_peak(std::string_view isa) {
-  if (isa == "avx512vnni") return {vpdpbusd_zmm, 64.0 * 12 * kIterations};
+  if (isa == "avx512vnni" || isa == "amx") return {vpdpbusd_zmm, 64.0 * 12 * kIterations};
   if (isa == "avx512") return {vpmaddwd_zmm, 32.0 * 12 * kIterations};
   if (isa == "avxvnni") return {vpdpbusd_ymm, 32.0 * 12 * kIterations};
   if (isa == "avx2") return {vpmaddwd_ymm, 16.0 * 12 * kIterations};
@@ -45,7 +45,7 @@ PeakLoop integer_peak(std::string_view isa) {
 }
 
 PeakLoop float_peak(std::string_view isa) {
-  if (isa == "avx512vnni" || isa == "avx512") return {fma_zmm, 16.0 * 12 * kIterations};
+  if (isa == "amx" || isa == "avx512vnni" || isa == "avx512") return {fma_zmm, 16.0 * 12 * kIterations};
   if (isa == "avx2" || isa == "avxvnni") return {fma_ymm, 8.0 * 12 * kIterations};
   return kScalarPeak;
 }

@@ -2,6 +2,7 @@
 
 #include <cpuid.h>
 #include <sched.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -31,6 +32,15 @@ std::uint64_t saved_registers() {
   unsigned low = 0, high = 0;
   __asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
   return static_cast<std::uint64_t>(high) << 32 | low;
+}
+
+/// Linux lets a process use tiles once it has asked: they make its threads' signal frames 11 KB. Asked once;
+/// the answer holds for all threads. No: an old kernel, or a thread whose alternate signal stack is too
+/// small.
+bool tiles_permitted() {
+  constexpr long kRequestPermission = 0x1023, kTileData = 18;
+  static const bool permitted = syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0;
+  return permitted;
 }
 
 std::optional<std::string> read_line(const std::filesystem::path& file) {
@@ -191,7 +201,7 @@ int cpus_in_affinity_mask(int online) {
 
 CpuFeatures cpu_features() {
   const std::uint64_t saved = saved_registers();
-  const bool ymm = (saved & 0x06) == 0x06, zmm = (saved & 0xE6) == 0xE6;
+  const bool ymm = (saved & 0x06) == 0x06, zmm = (saved & 0xE6) == 0xE6, tiles = (saved & 0x60000) == 0x60000;
   const Cpuid basic(1), extended(7), more(7, 1);
   CpuFeatures features;
   features.avx2_fma = ymm && bit(basic.ecx, 12) && bit(basic.ecx, 28) && bit(basic.ecx, 29) &&
@@ -200,6 +210,8 @@ CpuFeatures cpu_features() {
   features.avx512 = features.avx2_fma && zmm && bit(extended.ebx, 16) && bit(extended.ebx, 17) &&
                     bit(extended.ebx, 30) && bit(extended.ebx, 31);
   features.avx512_vnni = features.avx512 && bit(extended.ecx, 11);
+  features.amx_int8 =
+      features.avx512_vnni && tiles && bit(extended.edx, 24) && bit(extended.edx, 25) && tiles_permitted();
   return features;
 }
 

@@ -14,6 +14,7 @@ struct CpuFeatures {
   bool avx_vnni = false;  ///< VEX-encoded VNNI
   bool avx512 = false;    ///< F, BW, DQ, VL
   bool avx512_vnni = false;
+  bool amx_int8 = false;  ///< tiles and their INT8 products, beside avx512_vnni; permitted to this process
 };
 
 struct Cache {

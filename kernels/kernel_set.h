@@ -223,7 +223,7 @@ constexpr bool attention_s8_is_wide(int length, int window) {
 
 /// The functions of one instruction set. After the name come pointers to functions and nothing else.
 struct KernelSet {
-  const char* name;  ///< "scalar", "avx2", "avxvnni", "avx512", "avx512vnni"
+  const char* name;  ///< "scalar", "avx2", "avxvnni", "avx512", "avx512vnni", "amx"
 
   // ---- products on packed weights: exact int32 sums, then the float order of docs/numerics.md ----
   void (*gemm_u8s8)(const GemmArgs& args) noexcept;  ///< 8-bit rows × 8-bit weights

@@ -9,6 +9,7 @@
 namespace nybble::kernels {
 
 // One constant an isa/*.cc: its only exported symbol.
+extern const KernelSet kAmxSet;
 extern const KernelSet kAvx512VnniSet;
 extern const KernelSet kAvx512Set;
 extern const KernelSet kAvxVnniSet;
@@ -21,6 +22,7 @@ namespace {
 std::vector<RegisteredSet> make_registered_sets() {
   const CpuFeatures cpu = cpu_features();
   return {
+      {&kAmxSet, cpu.amx_int8, "AMX tiles with INT8 and AVX-512 F, BW, DQ, VL and VNNI"},
       {&kAvx512VnniSet, cpu.avx512_vnni, "AVX-512 F, BW, DQ, VL and VNNI"},
       {&kAvx512Set, cpu.avx512, "AVX-512 F, BW, DQ and VL"},
       {&kAvxVnniSet, cpu.avx2_fma && cpu.avx_vnni, "AVX-VNNI, AVX2, FMA, F16C and BMI2"},

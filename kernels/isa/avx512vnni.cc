@@ -1,24 +1,9 @@
 // AVX-512 (F, BW, DQ, VL) with VNNI.
-#include "kernels/portable/entries.h"
-#include "kernels/scalar/gemm.h"
-#include "kernels/x86/attention_s8.h"
-#include "kernels/x86/f32x16_avx512.h"
-#include "kernels/x86/gemm_u8s8_avx512vnni.h"
-#include "kernels/x86/lanes_avx512.h"
+#include "kernels/isa/avx512vnni_entries.h"
 
 namespace nybble::kernels {
 
 extern const KernelSet kAvx512VnniSet;
-constinit const KernelSet kAvx512VnniSet = [] {
-  KernelSet set = portable_entries<F32x16Avx512>("avx512vnni");
-  set.gemm_u8s8 = avx512vnni::gemm_u8s8;
-  set.gemm_u8s7 = avx512vnni::gemm_u8s8;
-  set.gemm_u8s6 = avx512vnni::gemm_u8s8;
-  set.gemm_u8s5 = scalar::gemm<8>;
-  set.gemm_u8s4 = scalar::gemm<8>;
-  set.gemm_u4s4 = scalar::gemm<4>;
-  set.attention_s8 = attention_s8<LanesAvx512Vnni, F32x16Avx512>;
-  return set;
-}();
+constinit const KernelSet kAvx512VnniSet = avx512vnni_entries("avx512vnni");
 
 }  // namespace nybble::kernels

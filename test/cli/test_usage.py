@@ -125,7 +125,7 @@ class InstructionSets(ProgramTest):
 
     def test_the_text_shows_sets_caches_and_the_processors_that_may_be_used(self):
         text = self.succeed("isa").decode()
-        for part in ("scalar", "avx2", "avx512vnni", "compiled", "runnable", "active", "L1", "affinity"):
+        for part in ("scalar", "avx2", "avxvnni", "avx512", "avx512vnni", "amx", "compiled", "runnable", "active", "L1", "affinity"):
             self.assertIn(part, text)
         self.assertRegex(text, "no cgroup quota|CPUs of time by")
 

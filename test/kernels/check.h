@@ -30,8 +30,14 @@ struct Context {
   const KernelSet& set;
   const KernelSet& reference;
   Random random;
+  long every = 1;    ///< how many cases share one that is run
+  long offered = 0;  ///< cases that takes() was asked about
   long cases = 0;
   int failures = 0;
+
+  /// Whether to run the case at hand: all of them, or with `every` each such one. A check asks at the head of
+  /// what runs one case, before it makes the operands.
+  bool takes() { return offered++ % every == 0; }
 
   /// Counts a case; reports the first differing value where the two outputs are not the same bytes. Compares
   /// what stands around the values too.

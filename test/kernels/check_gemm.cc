@@ -107,6 +107,7 @@ void fill_rows(Random& random, int row_bits, Guarded<RowScale>& rows) {
 }
 
 void check_shape(Context& context, const Product& product, const Shape& s) {
+  if (!context.takes()) return;
   const int row_bytes = padded_depth(s.k) * product.row_bits / 8;
   const std::ptrdiff_t lda = row_bytes + context.random.integer(0, 3);
   const std::ptrdiff_t ldc = padded_columns(s.n) + context.random.integer(0, 3);
@@ -156,6 +157,15 @@ void check_tails(Context& context, const Product& product) {
   }
 }
 
+/// Row counts up to two of the tallest row block (32, of AMX) and one, for products that have such.
+void check_tall(Context& context, const Product& product) {
+  for (const int k : {65, 200, 1100}) {
+    for (const int n : {16, 33, 112}) {
+      for (int m = 18; m <= 65; ++m) check_shape(context, product, {m, n, k, Codes::random, m % 2 == 0});
+    }
+  }
+}
+
 void check_extremes(Context& context, const Product& product) {
   for (const Codes codes : {Codes::least, Codes::greatest, Codes::zeros, Codes::one_hot}) {
     for (const int k : {4, 384, 1023, 1024, 3072, 4097}) {
@@ -188,7 +198,9 @@ void check_groups(Context& context, Product product, std::initializer_list<int> 
 }  // namespace
 
 void check_gemm_u8s8(Context& context) {
-  check_product(context, {"gemm_u8s8", &KernelSet::gemm_u8s8, 8, {}});
+  const Product product{"gemm_u8s8", &KernelSet::gemm_u8s8, 8, {}};
+  check_product(context, product);
+  check_tall(context, product);
 }
 void check_gemm_u8s7(Context& context) {
   check_product(context, {"gemm_u8s7", &KernelSet::gemm_u8s7, 8, {.bits = 7}});

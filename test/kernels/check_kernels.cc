@@ -1,8 +1,10 @@
 // Checks every entry of an instruction set against the scalar set, bit by bit, or times it.
 //
-//   check_kernels --isa NAME [--function NAME] [--seed N] [--bench]
+//   check_kernels --isa NAME [--function NAME] [--seed N] [--every N] [--bench]
+//   check_kernels --list      prints the entries' names
 //
-// Exits with 0, 1 (a difference), 2 (usage) or 77 (this CPU cannot run the set).
+// --every N runs one case of N, for an emulated CPU; N prime to the lists of sizes (13) meets every size of
+// each list. Exits with 0, 1 (a difference), 2 (usage) or 77 (this CPU cannot run the set).
 #include <charconv>
 #include <cstdio>
 #include <cstdlib>
@@ -52,6 +54,7 @@ constexpr Entry kEntries[] = {
 struct Options {
   std::string isa, function;
   std::uint64_t seed = std::random_device{}();
+  long every = 1;
   bool bench = false;
 };
 
@@ -70,10 +73,12 @@ bool parse(int argc, char** argv, Options& options) {
       options.function = value;
     else if (flag == "--seed")
       std::from_chars(value.data(), value.data() + value.size(), options.seed);
+    else if (flag == "--every")
+      std::from_chars(value.data(), value.data() + value.size(), options.every);
     else
       return false;
   }
-  return !options.isa.empty();
+  return !options.isa.empty() && options.every >= 1;
 }
 
 const RegisteredSet* registered(std::string_view name) {
@@ -84,8 +89,8 @@ const RegisteredSet* registered(std::string_view name) {
 }
 
 /// Checks one entry with buffers flush against the guard behind them, then against the one before them.
-int check_entry(const Entry& entry, const KernelSet& set, std::uint64_t seed) {
-  Context context{set, find_set("scalar"), Random(seed)};
+int check_entry(const Entry& entry, const KernelSet& set, const Options& options) {
+  Context context{set, find_set("scalar"), Random(options.seed), options.every};
   for (const bool front : {false, true}) {
     GuardedPlacement::front = front;
     entry.check(context);
@@ -126,7 +131,7 @@ int run(const Options& options) {
   for (const Entry& e : kEntries) {
     if (!options.function.empty() && options.function != e.name) continue;
     ++ran;
-    failures += check_entry(e, *entry->set, options.seed);  // a benchmark verifies before it times
+    failures += check_entry(e, *entry->set, options);  // a benchmark verifies before it times
     if (options.bench && failures == 0) e.bench(*entry->set);
   }
   if (ran == 0) return std::fprintf(stderr, "no entry '%s'\n", options.function.c_str()), 2;
@@ -137,9 +142,14 @@ int run(const Options& options) {
 }  // namespace nybble::kernels::test
 
 int main(int argc, char** argv) {
+  if (argc == 2 && std::string_view(argv[1]) == "--list") {
+    for (const auto& entry : nybble::kernels::test::kEntries) std::puts(entry.name);
+    return 0;
+  }
   nybble::kernels::test::Options options;
   if (!nybble::kernels::test::parse(argc, argv, options)) {
-    std::fprintf(stderr, "usage: check_kernels --isa NAME [--function NAME] [--seed N] [--bench]\n");
+    std::fprintf(stderr,
+                 "usage: check_kernels --isa NAME [--function NAME] [--seed N] [--every N] [--bench]\n");
     return 2;
   }
   return nybble::kernels::test::run(options);

@@ -9,6 +9,7 @@ namespace nybble::kernels::test {
 namespace {
 
 void quantize_case(Context& context, int m, int k, int kind) {
+  if (!context.takes()) return;
   const std::ptrdiff_t ldx = k + context.random.integer(0, 5),
                        ldq = padded_depth(k) + context.random.integer(0, 3);
   Guarded<float> x((m - 1) * ldx + k);
@@ -27,6 +28,7 @@ void quantize_case(Context& context, int m, int k, int kind) {
 }
 
 void quantize_u4_case(Context& context, int m, int k, int row_block, int kind) {
+  if (!context.takes()) return;
   const PackFormat format{.bits = 4, .row_block = row_block};
   const std::ptrdiff_t ldx = k + context.random.integer(0, 5),
                        ldq = padded_depth(k) / 2 + context.random.integer(0, 3);
@@ -86,6 +88,7 @@ RowRange range_of(const float* x, int k) {
 }
 
 void ranged_case(Context& context, int m, int k, int kind) {
+  if (!context.takes()) return;
   const std::ptrdiff_t ldx = k + context.random.integer(0, 5),
                        ldq = padded_depth(k) + context.random.integer(0, 3);
   const int blocks = row_block_count(k), depth = row_block_depth(k);
@@ -125,6 +128,7 @@ void check_quantize_ranged_u8(Context& context) {
 namespace {
 
 void gelu_case(Context& context, int m, int k, int kind) {
+  if (!context.takes()) return;
   const std::ptrdiff_t ldx = k + context.random.integer(0, 5),
                        ldq = padded_depth(k) + context.random.integer(0, 3);
   const int blocks = row_block_count(k);
@@ -240,6 +244,7 @@ constexpr PackFormat kPackFormats[] = {
 };
 
 void pack_case(Context& context, int n, int k, const PackFormat& format) {
+  if (!context.takes()) return;
   PackCase c(context, n, k, format);
   Guarded<std::byte> expected(packed_bytes(n, k, format)), actual(expected.size());
   for (int p = 0; p < panel_count(n); ++p) {
@@ -250,6 +255,7 @@ void pack_case(Context& context, int n, int k, const PackFormat& format) {
 }
 
 void unpack_case(Context& context, int n, int k, const PackFormat& format) {
+  if (!context.takes()) return;
   PackCase c(context, n, k, format);
   Guarded<std::byte> pack(packed_bytes(n, k, format));
   for (int p = 0; p < panel_count(n); ++p) context.reference.pack(c.args(pack), p);

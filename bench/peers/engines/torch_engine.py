@@ -8,9 +8,11 @@ torch.set_grad_enabled(False)
 
 
 def quantized(model):
+    """INT8 weights by output channel: by tensor, the default, is as fast and leaves MiniLM a cosine of 0.94."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return torch.ao.quantization.quantize_dynamic(model, {torch.nn.Linear}, dtype=torch.qint8)
+        by_channel = {torch.nn.Linear: torch.ao.quantization.per_channel_dynamic_qconfig}
+        return torch.ao.quantization.quantize_dynamic(model, by_channel, dtype=torch.qint8)
 
 
 class Torch:
