@@ -9,6 +9,7 @@ import picture
 from model_files import say
 
 AS_ACCURATE = 5e-4  # a mean cosine that much below ours still counts as ours
+DISTURBED = 1.4  # undisturbed rounds stay within some 1.15
 
 
 def macs_per_token(files):
@@ -50,6 +51,15 @@ def rivals(figures, least_cosine=-1):
     return sorted(able, key=lambda one: one.best)
 
 
+def disturbance(figures):
+    """A sentence where engines shared their cores with someone else, as their medians tell; else "". """
+    slow = [one for one in timed(figures) if one.median > DISTURBED * one.best]
+    if not slow:
+        return ""
+    return (f" Disturbed: of {len(slow)} of {len(timed(figures))} engines the median call took over {DISTURBED} times as long as "
+            "the best.")
+
+
 def ratio_text(one, ours):
     return f"{one.best / ours.best:.2f}" if one and ours else "–"
 
@@ -85,7 +95,7 @@ def case_section(run, figures):
     order = sorted(timed(figures), key=lambda one: one.best) + [one for one in figures.values() if one.reason]
     yield f"## {run.case.title}\n"
     yield (f"{run.case.tokens:,} tokens. Peak in these rounds: {run.peak_gmac_s:.0f} GMAC/s by "
-           f"{run.peaks[0].get('instruction', run.peaks[0]['isa'])}.\n")
+           f"{run.peaks[0]['instruction']}.{disturbance(figures)}\n")
     yield "| engine | best ms | median ms | tokens/s | GMAC/s | of peak | time to ours | cosine: mean, worst | batch |"
     yield "|---|---|---|---|---|---|---|---|---|"
     yield from (case_row(one, ours) for one in order)

@@ -24,9 +24,11 @@ def make_encoder(shape):
     from transformers import BertConfig, BertModel
     hidden, heads, layers, intermediate = SHAPES[shape]
     torch.manual_seed(1)
-    # A wider spread than the 0.02 of a fresh BERT, under which attention is flat and GELU straight.
-    return BertModel(BertConfig(hidden_size=hidden, num_attention_heads=heads, num_hidden_layers=layers,
-                                intermediate_size=intermediate, initializer_range=0.05), add_pooling_layer=False)
+    # A wider spread than the 0.02 of a fresh BERT, under which attention is flat and GELU straight. CTranslate2's converter
+    # wants to read the kind of positions.
+    config = BertConfig(hidden_size=hidden, num_attention_heads=heads, num_hidden_layers=layers,
+                        intermediate_size=intermediate, initializer_range=0.05, position_embedding_type="absolute")
+    return BertModel(config, add_pooling_layer=False)
 
 
 def write_sentence_transformers_files(folder, hidden):
