@@ -87,19 +87,26 @@ def run_model(model, options):
             raise SystemExit(f"peers: without {contenders.REFERENCE} there is nothing to compare with")
         timed = [engines[name] for name in options.engines if name in engines]
         tokenizer = inputs.load_tokenizer(files / "hf")
-        runs = [measure.run_case(cases.make(name, tokenizer, options), timed, engines[contenders.REFERENCE], peak,
-                                 options) for name in options.cases]
+        runs = []
+        for name in options.cases:
+            case = cases.make(name, tokenizer, options)
+            runs.append(measure.run_case(case, timed, engines[contenders.REFERENCE], peak, options))
+            text = report.write(model, files, runs, engines, failed, options)  # what is known is kept if the run ends here
     finally:
         for engine in engines.values():
             engine.close()
         peak.close()
-    report.write(model, files, runs, engines, failed, options)
+    print(text)
+    say(f"{model}: the table and the picture are in {options.out}")
 
 
 def main():
     options = parse_options()
     for model in options.models:
-        run_model(model, options)
+        try:
+            run_model(model, options)
+        except EngineFailure as failure:
+            raise SystemExit(f"peers: {contenders.REFERENCE}, which the others are compared with: {failure}") from None
 
 
 if __name__ == "__main__":

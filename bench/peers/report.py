@@ -6,7 +6,6 @@ import contenders
 import inputs
 import machine
 import picture
-from model_files import say
 
 AS_ACCURATE = 5e-4  # a mean cosine that much below ours still counts as ours
 DISTURBED = 1.4  # undisturbed rounds stay within some 1.15
@@ -135,6 +134,7 @@ def text_of(model, pairs, engines, failed, options, picture_name):
 
 
 def write(model, files, runs, engines, failed, options):
+    """Writes table and picture; returns the table."""
     name = options.name or f"peers-{machine.cpu_slug()}"
     name = f"{name}-{model}-{options.threads}t" + ("" if options.pooling == "mean" else "-cls")
     pairs = [(run, figures_of(run, files)) for run in runs]
@@ -142,5 +142,4 @@ def write(model, files, runs, engines, failed, options):
     text = "\n".join(text_of(model, pairs, engines, failed, options, f"{name}.svg")) + "\n"
     (options.out / f"{name}.md").write_text(text)
     (options.out / f"{name}.svg").write_text(picture.draw(title_of(model, options), pairs))
-    print(text)
-    say(f"wrote {options.out / name}.md and .svg")
+    return text
