@@ -3,6 +3,7 @@
 // mean something.
 #pragma once
 
+#include <optional>
 #include <string_view>
 
 namespace nybble::bench {
@@ -10,15 +11,25 @@ namespace nybble::bench {
 /// A loop on the calling thread; takes some ten microseconds.
 struct PeakLoop {
   void (*run)();
-  double operations;  ///< of one run
+  double operations;             ///< of one run
+  std::string_view instruction;  ///< "vpdpbusd zmm"
 };
 
-/// u8 × s8 multiply-adds by the instruction that this set's products use: vpdpbusd, or vpmaddwd of AVX2.
+/// What a product multiplies with on a set that has no instruction for u8 × s8 sums of four.
+enum class Multiplier {
+  words,  ///< vpmaddwd: both sides widened to 16 bits
+  bytes   ///< vpmaddubsw: sums of two products must fit 16 bits
+};
+
+/// u8 × s8 multiply-adds by the instruction that this set's products use: vpdpbusd where the set has it, else
+/// `multiplier`. None for a set without vectors, nor for amx, whose tiles no loop here measures.
+std::optional<PeakLoop> product_peak(std::string_view isa, Multiplier multiplier);
+/// The same for what is no product but multiplies integers: of amx vpdpbusd, and of a set without vectors a
+/// chain of scalar multiplications.
 PeakLoop integer_peak(std::string_view isa);
 /// FP32 multiply-adds (lanes) by the widest FMA of this set.
 PeakLoop float_peak(std::string_view isa);
-/// Cycles of the core's clock, by a chain of dependent multiplications; the time-stamp counter is another
-/// clock.
+/// Cycles of the core's clock, by a chain of dependent additions; the time-stamp counter is another clock.
 PeakLoop clock_cycles();
 
 /// Seconds that one run takes now.

@@ -3,8 +3,9 @@
 //   peak_speed [THREADS]
 //
 // Each line of stdin, whatever it holds, is answered after some ten milliseconds with one JSON object:
-// {"isa":"avx512vnni","threads":1,"integer_gmac_s":…,"float_gmac_s":…}: multiply-adds a second of all threads
-// together, each the best of many short loops of nothing but the instruction (bench/peak.h).
+// {"isa":"avx512vnni","instruction":"vpdpbusd zmm","threads":1,"integer_gmac_s":…,"float_gmac_s":…}:
+// multiply-adds a second of all threads together, each the best of many short loops of nothing but the
+// instruction (bench/peak.h).
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -15,7 +16,7 @@
 #include <vector>
 
 #include "bench/peak.h"
-#include "nybble/nybble.h"
+#include "kernels/registry.h"
 
 namespace {
 
@@ -49,22 +50,17 @@ Speed speed_of_all(std::string_view isa, int threads) {
   return sum;
 }
 
-std::string active_set() {
-  for (const nybble::InstructionSet& set : nybble::instruction_sets()) {
-    if (set.active) return set.name;
-  }
-  return "scalar";
-}
-
 }  // namespace
 
 int main(int argc, char** argv) {
   const int threads = argc > 1 ? std::max(1, std::atoi(argv[1])) : 1;
-  const std::string isa = active_set();
+  const std::string_view isa = nybble::kernels::default_set().name;
   for (std::string line; std::getline(std::cin, line);) {
     const Speed speed = speed_of_all(isa, threads);
-    fmt::print("{{\"isa\":\"{}\",\"threads\":{},\"integer_gmac_s\":{:.2f},\"float_gmac_s\":{:.2f}}}\n", isa,
-               threads, speed.integers / 1e9, speed.floats / 1e9);
+    fmt::print(
+        "{{\"isa\":\"{}\",\"instruction\":\"{}\",\"threads\":{},\"integer_gmac_s\":{:.2f},\"float_gmac_s\":{:"
+        ".2f}}}\n",
+        isa, nybble::bench::integer_peak(isa).instruction, threads, speed.integers / 1e9, speed.floats / 1e9);
     std::fflush(stdout);
   }
   return 0;

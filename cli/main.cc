@@ -8,6 +8,7 @@
 #include <new>
 #include <sstream>
 
+#include "bench/commands.h"
 #include "cli/bracketed_argument.h"
 #include "cli/commands.h"
 #include "cli/messages.h"
@@ -35,6 +36,7 @@ void add_commands(CLI::App& app) {
   nybble::cli::add_info(app);
   nybble::cli::add_explain(app);
   nybble::cli::add_isa(app);
+  nybble::bench::add_bench(app);
 }
 
 /// What --help and --version print.
@@ -48,13 +50,18 @@ int print_help(const CLI::App& app, const CLI::Error& request) {
 }
 
 std::string usage_sentence(const CLI::App& app, const CLI::Error& error) {
-  const auto chosen = app.get_subcommands();
-  if (!chosen.empty()) return fmt::format("{} (see nybble {} --help)", error.what(), chosen[0]->get_name());
-  const auto others = app.remaining();
+  const CLI::App* chosen = &app;
+  std::string path = "nybble";
+  while (!chosen->get_subcommands().empty()) {
+    chosen = chosen->get_subcommands()[0];
+    path += " " + chosen->get_name();
+  }
   std::vector<std::string> names;
-  for (const CLI::App* command : app.get_subcommands({})) names.push_back(command->get_name());
-  return fmt::format("expected a command ({}), found {} (see nybble --help)", fmt::join(names, ", "),
-                     others.empty() ? "none" : "'" + others[0] + "'");
+  for (const CLI::App* command : chosen->get_subcommands({})) names.push_back(command->get_name());
+  if (names.empty()) return fmt::format("{} (see {} --help)", error.what(), path);
+  const auto others = app.remaining(true);
+  return fmt::format("expected a command ({}), found {} (see {} --help)", fmt::join(names, ", "),
+                     others.empty() ? "none" : "'" + others[0] + "'", path);
 }
 
 int run(int argc, char** argv) {

@@ -6,8 +6,6 @@
 #include "cli/commands.h"
 
 namespace nybble::cli {
-namespace {
-
 /// A name that cannot be used is a fault of the command line, not of the model.
 void check_isa(const std::string& name) {
   if (name.empty()) return;
@@ -20,8 +18,6 @@ void check_isa(const std::string& name) {
   throw UsageError("--isa: expected an instruction set that this CPU can run (" + runnable + "), found '" +
                    name + "'");
 }
-
-}  // namespace
 
 void ModelOptions::add_model(CLI::App& command) {
   command.add_option(

@@ -8,6 +8,10 @@
 
 namespace nybble::cli {
 
+/// Throws UsageError where this CPU cannot run an instruction set of that name; an empty name is none. From
+/// then on the environment forces none.
+void check_isa(const std::string& name);
+
 struct ModelOptions {
   std::string model;
   std::string weights = "int8";

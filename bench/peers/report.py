@@ -94,7 +94,7 @@ def case_section(run, figures):
     order = sorted(timed(figures), key=lambda one: one.best) + [one for one in figures.values() if one.reason]
     yield f"## {run.case.title}\n"
     yield (f"{run.case.tokens:,} tokens. Peak in these rounds: {run.peak_gmac_s:.0f} GMAC/s by "
-           f"{run.peaks[0].get('instruction', run.peaks[0]['isa'])}.{disturbance(figures)}\n")
+           f"{run.peaks[0]['instruction']}.{disturbance(figures)}\n")
     yield "| engine | best ms | median ms | tokens/s | GMAC/s | of peak | time to ours | cosine: mean, worst | batch |"
     yield "|---|---|---|---|---|---|---|---|---|"
     yield from (case_row(one, ours) for one in order)

@@ -17,6 +17,10 @@ OPTIONS = {
     "info": PLAN,
     "explain": ALL + ["--graph", "--dump-after", "--disable-pass"],
     "isa": ["--json"],
+    "bench": [],
+    "bench kernels": ["--isa", "--op", "--shapes", "--rows", "--quick", "--rounds", "--stream", "--json", "--svg"],
+    "bench model": ALL + ["--lengths", "--lengths-file", "--ids-file", "--serve-stdin", "--rounds", "--json", "-o",
+                          "--output"],
 }
 
 
@@ -24,13 +28,14 @@ class Help(ProgramTest):
     def test_the_help_lists_the_commands_and_has_an_example(self):
         text = self.succeed("--help").decode()
         for command in OPTIONS:
-            self.assertRegex(text, rf"(?m)^  {command} ")
+            if " " not in command:
+                self.assertRegex(text, rf"(?m)^  {command} ")
         self.assertIn("--version", text)
         self.assertRegex(text, r"(?m)^Example: nybble ")
 
     def test_the_help_of_a_command_lists_exactly_its_options_and_has_an_example(self):
         for command, options in OPTIONS.items():
-            text = self.succeed(command, "--help").decode()
+            text = self.succeed(*command.split(), "--help").decode()
             names = re.findall(r"(?m)^  ((?:-[\w-]+(?:\{\w+\})?,?)+)", text)
             listed = {re.sub(r"\{\w+\}", "", name) for group in names for name in group.split(",")}
             self.assertEqual(listed, {"-h", "--help", *options}, command)
@@ -91,7 +96,14 @@ class Usage(ProgramTest):
                 (["explain", "--dump-after", "frobnicate"], "--dump-after", "frobnicate", "merge_qkv"),
                 (["explain", "--dump-after", "fuse_bias", "--disable-pass", "fuse_bias"], "--dump-after", "fuse_bias"),
                 (["explain", "--dump-after", "fuse_bias", "--graph"], "--graph"),
-                (["isa", "--isa", "scalar"], "--isa")):
+                (["isa", "--isa", "scalar"], "--isa"),
+                (["bench"], "command", "kernels", "none"),
+                (["bench", "frobnicate"], "'frobnicate'", "kernels"),
+                (["bench", "kernels", "--isa", "frobnicate"], "--isa", "'frobnicate'", "scalar"),
+                (["bench", "kernels", "--op", "frobnicate"], "--op", "frobnicate", "gemm_u8s8", "layernorm"),
+                (["bench", "kernels", "--rows", "0"], "--rows", "0"),
+                (["bench", "kernels", "--rounds", "0"], "--rounds", "0"),
+                (["bench", "kernels", "--rounds", "2", "--quick"], "--rounds", "--quick")):
             with self.subTest(arguments):
                 self.assert_sentence(run(*arguments), *parts, code=2)
 

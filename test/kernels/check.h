@@ -1,4 +1,4 @@
-// What the checks and benchmarks of every kernel share: the two sets, random values, comparison by bits.
+// What the checks of every kernel share: the two sets, random values, comparison by bits.
 #pragma once
 
 #include <cstdint>
@@ -76,11 +76,10 @@ void fill_row(Random& random, RowKind kind, float* x, int n);
 /// Fills with the kind picked at random, ordinary rows being the more common; specials only where allowed.
 void fill_any(Random& random, float* x, int n, bool specials);
 
-/// One entry of a KernelSet: how it is checked and timed. The list is in check_kernels.cc.
+/// One entry of a KernelSet: how it is checked. The list is in check_kernels.cc.
 struct Entry {
   const char* name;
   void (*check)(Context& context);
-  void (*bench)(const KernelSet& set);
 };
 
 void check_gemm_u8s8(Context& context);
@@ -108,31 +107,5 @@ void check_attention_s8(Context& context);
 void check_embed_sum(Context& context);
 void check_mean_pool(Context& context);
 void check_l2_normalize(Context& context);
-
-void bench_gemm_u8s8(const KernelSet& set);
-void bench_gemm_u8s7(const KernelSet& set);
-void bench_gemm_u8s6(const KernelSet& set);
-void bench_gemm_u8s5(const KernelSet& set);
-void bench_gemm_u8s4(const KernelSet& set);
-void bench_gemm_u4s4(const KernelSet& set);
-void bench_quantize_rows_u8(const KernelSet& set);
-void bench_quantize_rows_u4(const KernelSet& set);
-void bench_quantize_ranged_u8(const KernelSet& set);
-void bench_gelu_quantize_rows_u8(const KernelSet& set);
-void bench_absmax(const KernelSet& set);
-void bench_pack(const KernelSet& set);
-void bench_unpack(const KernelSet& set);
-void bench_gelu_erf(const KernelSet& set);
-void bench_gelu_erf_q(const KernelSet& set);
-void bench_gelu_tanh(const KernelSet& set);
-void bench_relu(const KernelSet& set);
-void bench_layernorm(const KernelSet& set);
-void bench_softmax(const KernelSet& set);
-void bench_rotary(const KernelSet& set);
-void bench_attention_f32(const KernelSet& set);
-void bench_attention_s8(const KernelSet& set);
-void bench_embed_sum(const KernelSet& set);
-void bench_mean_pool(const KernelSet& set);
-void bench_l2_normalize(const KernelSet& set);
 
 }  // namespace nybble::kernels::test

@@ -1,6 +1,6 @@
-// Checks every entry of an instruction set against the scalar set, bit by bit, or times it.
+// Checks every entry of an instruction set against the scalar set, bit by bit, entry by entry.
 //
-//   check_kernels --isa NAME [--function NAME] [--seed N] [--every N] [--bench]
+//   check_kernels --isa NAME [--function NAME] [--seed N] [--every N]
 //   check_kernels --list      prints the entries' names
 //
 // --every N runs one case of N, for an emulated CPU; N prime to the lists of sizes (13) meets every size of
@@ -24,47 +24,42 @@ namespace {
 
 // The list to extend with an entry.
 constexpr Entry kEntries[] = {
-    {"gemm_u8s8", check_gemm_u8s8, bench_gemm_u8s8},
-    {"gemm_u8s7", check_gemm_u8s7, bench_gemm_u8s7},
-    {"gemm_u8s6", check_gemm_u8s6, bench_gemm_u8s6},
-    {"gemm_u8s5", check_gemm_u8s5, bench_gemm_u8s5},
-    {"gemm_u8s4", check_gemm_u8s4, bench_gemm_u8s4},
-    {"gemm_u4s4", check_gemm_u4s4, bench_gemm_u4s4},
-    {"quantize_rows_u8", check_quantize_rows_u8, bench_quantize_rows_u8},
-    {"quantize_rows_u4", check_quantize_rows_u4, bench_quantize_rows_u4},
-    {"quantize_ranged_u8", check_quantize_ranged_u8, bench_quantize_ranged_u8},
-    {"gelu_quantize_rows_u8", check_gelu_quantize_rows_u8, bench_gelu_quantize_rows_u8},
-    {"absmax", check_absmax, bench_absmax},
-    {"pack", check_pack, bench_pack},
-    {"unpack", check_unpack, bench_unpack},
-    {"gelu_erf", check_gelu_erf, bench_gelu_erf},
-    {"gelu_erf_q", check_gelu_erf_q, bench_gelu_erf_q},
-    {"gelu_tanh", check_gelu_tanh, bench_gelu_tanh},
-    {"relu", check_relu, bench_relu},
-    {"layernorm", check_layernorm, bench_layernorm},
-    {"softmax", check_softmax, bench_softmax},
-    {"rotary", check_rotary, bench_rotary},
-    {"attention_f32", check_attention_f32, bench_attention_f32},
-    {"attention_s8", check_attention_s8, bench_attention_s8},
-    {"embed_sum", check_embed_sum, bench_embed_sum},
-    {"mean_pool", check_mean_pool, bench_mean_pool},
-    {"l2_normalize", check_l2_normalize, bench_l2_normalize},
+    {"gemm_u8s8", check_gemm_u8s8},
+    {"gemm_u8s7", check_gemm_u8s7},
+    {"gemm_u8s6", check_gemm_u8s6},
+    {"gemm_u8s5", check_gemm_u8s5},
+    {"gemm_u8s4", check_gemm_u8s4},
+    {"gemm_u4s4", check_gemm_u4s4},
+    {"quantize_rows_u8", check_quantize_rows_u8},
+    {"quantize_rows_u4", check_quantize_rows_u4},
+    {"quantize_ranged_u8", check_quantize_ranged_u8},
+    {"gelu_quantize_rows_u8", check_gelu_quantize_rows_u8},
+    {"absmax", check_absmax},
+    {"pack", check_pack},
+    {"unpack", check_unpack},
+    {"gelu_erf", check_gelu_erf},
+    {"gelu_erf_q", check_gelu_erf_q},
+    {"gelu_tanh", check_gelu_tanh},
+    {"relu", check_relu},
+    {"layernorm", check_layernorm},
+    {"softmax", check_softmax},
+    {"rotary", check_rotary},
+    {"attention_f32", check_attention_f32},
+    {"attention_s8", check_attention_s8},
+    {"embed_sum", check_embed_sum},
+    {"mean_pool", check_mean_pool},
+    {"l2_normalize", check_l2_normalize},
 };
 
 struct Options {
   std::string isa, function;
   std::uint64_t seed = std::random_device{}();
   long every = 1;
-  bool bench = false;
 };
 
 bool parse(int argc, char** argv, Options& options) {
   for (int i = 1; i < argc; ++i) {
     const std::string_view flag = argv[i];
-    if (flag == "--bench") {
-      options.bench = true;
-      continue;
-    }
     if (++i == argc) return false;
     const std::string_view value = argv[i];
     if (flag == "--isa")
@@ -100,7 +95,7 @@ int check_entry(const Entry& entry, const KernelSet& set, const Options& options
 }
 
 constexpr std::size_t kSlots = sizeof(KernelSet) / sizeof(void*) - 1;  // what follows the name
-static_assert(std::size(kEntries) == kSlots, "every entry of a KernelSet has its check and its benchmark");
+static_assert(std::size(kEntries) == kSlots, "every entry of a KernelSet has its check");
 
 /// The set that a forced name dispatches to must be the one asked for, with none of scalar's functions.
 bool dispatches_to(const std::string& name) {
@@ -131,8 +126,7 @@ int run(const Options& options) {
   for (const Entry& e : kEntries) {
     if (!options.function.empty() && options.function != e.name) continue;
     ++ran;
-    failures += check_entry(e, *entry->set, options);  // a benchmark verifies before it times
-    if (options.bench && failures == 0) e.bench(*entry->set);
+    failures += check_entry(e, *entry->set, options);
   }
   if (ran == 0) return std::fprintf(stderr, "no entry '%s'\n", options.function.c_str()), 2;
   return failures == 0 ? 0 : 1;
@@ -148,8 +142,7 @@ int main(int argc, char** argv) {
   }
   nybble::kernels::test::Options options;
   if (!nybble::kernels::test::parse(argc, argv, options)) {
-    std::fprintf(stderr,
-                 "usage: check_kernels --isa NAME [--function NAME] [--seed N] [--every N] [--bench]\n");
+    std::fprintf(stderr, "usage: check_kernels --isa NAME [--function NAME] [--seed N] [--every N]\n");
     return 2;
   }
   return nybble::kernels::test::run(options);

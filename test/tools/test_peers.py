@@ -30,7 +30,7 @@ def finished_run(milliseconds, cosines):
                                            mean_cosine=cosines.get(name, 1), worst_cosine=cosines.get(name, 1) - 0.001)
                for name, ms in milliseconds.items()}
     case = types.SimpleNamespace(title="a <case>", tokens=100, ids=[[1] * 100])
-    return types.SimpleNamespace(results=results, case=case, peak_gmac_s=100, peaks=[{"isa": "scalar"}])
+    return types.SimpleNamespace(results=results, case=case, peak_gmac_s=100, peaks=[{"instruction": "imul"}])
 
 
 def figures_of(run):

@@ -1,0 +1,28 @@
+// Memory for what must not wait for small pages.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+
+namespace nybble::bench {
+
+struct Unmap {
+  std::byte* map = nullptr;
+  std::size_t bytes = 0;
+  void operator()(std::byte*) const noexcept;
+};
+
+/// Zero bytes at a boundary of 2 MiB, on huge pages where the system gives them.
+class Pages {
+ public:
+  Pages() = default;
+  explicit Pages(std::size_t bytes);
+  std::byte* data() const { return data_.get(); }
+  std::size_t size() const { return bytes_; }
+
+ private:
+  std::size_t bytes_ = 0;
+  std::unique_ptr<std::byte, Unmap> data_;
+};
+
+}  // namespace nybble::bench
