@@ -7,6 +7,7 @@
 
 #include "bench/kernel_report.h"
 #include "bench/kernel_run.h"
+#include "bench/model_command.h"
 #include "cli/commands.h"
 #include "cli/model_options.h"
 #include "cli/output_file.h"
@@ -98,10 +99,11 @@ void add_kernels(CLI::App& bench) {
 }  // namespace
 
 void add_bench(CLI::App& app) {
-  CLI::App* bench = app.add_subcommand("bench", "Measure this machine: nybble bench kernels.");
+  CLI::App* bench = app.add_subcommand("bench", "Measure the kernels, or calls of a model, on this machine.");
   bench->require_subcommand(1);
   bench->footer("Example: nybble bench kernels --quick --op relu\nHelp: nybble bench kernels --help");
   add_kernels(*bench);
+  add_model(*bench);
 }
 
 }  // namespace nybble::bench

@@ -7,7 +7,7 @@ class App;
 
 namespace nybble::bench {
 
-/// Adds `bench kernels`, with help and a callback that does the work. The callback throws as those of
+/// Adds `bench kernels` and `bench model`, with help and a callback that does the work. The callback throws as those of
 /// cli/commands.h do.
 void add_bench(CLI::App& app);
 

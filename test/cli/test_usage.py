@@ -19,6 +19,8 @@ OPTIONS = {
     "isa": ["--json"],
     "bench": [],
     "bench kernels": ["--isa", "--op", "--shapes", "--rows", "--quick", "--rounds", "--stream", "--json", "--svg"],
+    "bench model": ALL + ["--lengths", "--lengths-file", "--ids-file", "--serve-stdin", "--rounds", "--json", "-o",
+                          "--output"],
 }
 
 

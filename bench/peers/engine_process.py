@@ -1,0 +1,122 @@
+"""This side of an engine's process: a line of JSON there, a line of JSON back."""
+import contextlib
+import json
+import os
+import select
+import subprocess
+import tempfile
+
+import numpy
+
+import contenders
+
+
+class EngineFailure(Exception):
+    """Why an engine has no figures; the run goes on without it."""
+
+
+class LineProcess:
+    """A process that runs on these CPUs alone and answers lines on its stdin with lines on its stdout."""
+
+    def __init__(self, command, cpus, log, environment=None):
+        self.log, self.pending = log, b""
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=open(log, "w"),
+                                        env={**os.environ, **(environment or {})},
+                                        preexec_fn=lambda: os.sched_setaffinity(0, cpus))
+
+    def write(self, text):
+        try:
+            self.process.stdin.write(text.encode())
+            self.process.stdin.flush()
+        except BrokenPipeError:
+            raise EngineFailure(self._last_words()) from None
+
+    def read(self, seconds):
+        """The next line as JSON. Ends the process where it takes longer."""
+        while b"\n" not in self.pending:
+            if not select.select([self.process.stdout], [], [], seconds)[0]:
+                self.close()
+                raise EngineFailure(f"no answer within {seconds} s")
+            data = os.read(self.process.stdout.fileno(), 1 << 16)
+            if not data:
+                raise EngineFailure(self._last_words())
+            self.pending += data
+        line, self.pending = self.pending.split(b"\n", 1)
+        answer = json.loads(line)
+        if "error" in answer:
+            raise EngineFailure(answer["error"])
+        return answer
+
+    def close(self):
+        self.process.kill()
+        self.process.wait()
+
+    def _last_words(self):
+        """Of a process that no longer reads or answers."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.process.wait(10)
+        self.close()
+        lines = open(self.log).read().strip().splitlines()
+        return f"exit code {self.process.returncode}" + (f": {lines[-1]}" if lines else "")
+
+
+def thread_environment(threads):
+    """Every pool that a library may start has as many threads as the engine is allowed."""
+    count = str(threads)
+    return {"OMP_NUM_THREADS": count, "MKL_NUM_THREADS": count, "OPENBLAS_NUM_THREADS": count,
+            "RAYON_NUM_THREADS": count, "TOKENIZERS_PARALLELISM": "true" if threads > 1 else "false",
+            "CUDA_VISIBLE_DEVICES": "", "HF_HUB_OFFLINE": "1", "TRANSFORMERS_VERBOSITY": "error"}
+
+
+class Engine:
+    """One contender on one model, warm."""
+
+    START_SECONDS, CALL_SECONDS = 300, 120
+
+    def __init__(self, contender, files, options):
+        self.contender, self.files, self.options, self.note = contender, files, options, ""
+        log = options.logs / f"{files.name}-{contender.name}.log"
+        self.process = LineProcess(contenders.command_of(contender, files, options), options.cpus, log,
+                                   thread_environment(options.threads))
+
+    def wait_until_ready(self):
+        if self.contender.is_peer:
+            self.note = self.process.read(self.START_SECONDS)["note"]
+
+    def time(self, case, batch, repeats):
+        """Milliseconds of each of so many calls."""
+        what = case.texts or case.ids
+        if self.contender.is_peer:
+            request = {case.kind: what, "batch": batch, "repeats": repeats}
+            self.process.write(json.dumps(request) + "\n")
+            return self.process.read(self.CALL_SECONDS)["ms"]
+        spent = []
+        for _ in range(repeats):
+            self.process.write(json.dumps(what) + "\n")
+            spent.append(self.process.read(self.CALL_SECONDS)["ms_best"])
+        return spent
+
+    def rows(self, case, batch):
+        """The embeddings that it gives."""
+        with tempfile.TemporaryDirectory() as folder:
+            file = os.path.join(folder, "rows.npy")
+            if self.contender.is_peer:
+                self.process.write(json.dumps({case.kind: case.texts or case.ids, "batch": batch, "repeats": 1,
+                                               "store": file}) + "\n")
+                self.process.read(self.CALL_SECONDS)
+            else:
+                self._store_ours(case, folder, file)
+            return numpy.load(file)
+
+    def _store_ours(self, case, folder, file):
+        given = os.path.join(folder, "input")
+        with open(given, "w") as out:
+            out.writelines((text if case.texts else json.dumps(text)) + "\n" for text in case.texts or case.ids)
+        verb = ["embed", given] if case.texts else ["bench", "model", "--rounds", "1", "--ids-file", given]
+        options = contenders.nybble_options(self.contender, self.files, self.options)
+        done = subprocess.run([self.options.nybble, *verb, *options, "-o", file], capture_output=True, text=True)
+        if done.returncode != 0:
+            raise EngineFailure(done.stderr.strip())
+
+    def close(self):
+        self.process.close()
