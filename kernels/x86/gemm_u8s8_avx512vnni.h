@@ -67,7 +67,7 @@ struct Bytes {
   [[gnu::always_inline]] static void sums(const std::uint8_t* a, std::ptrdiff_t lda,
                                           const avx512::Strip& strip, int begin, int end, Zero zero,
                                           __m512i (&sum)[Rows][Blocks]) {
-    const avx512::ByteWeights<Blocks, avx512::kHasGroups<Zero>> weights(zero, strip.stride);
+    const avx512::ByteWeights<Blocks, avx512::kHasGroups<Zero>> weights(zero, strip);
     multiply(a + begin, lda, weights, strip.weights + begin / 4 * strip.stride, 2 * strip.stride,
              (end - begin + 7) / 8, sum);
   }

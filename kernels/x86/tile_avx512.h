@@ -21,7 +21,8 @@ struct Strip {
   Panel panel;  ///< its pointers to the trailer stand at `column`
   std::ptrdiff_t stride;
   int column;
-  bool may_be_nan;  ///< whether scales of rows and columns together can give NaN; only with one K block
+  std::ptrdiff_t far;  ///< what stands so many bytes on is fetched into L2
+  bool may_be_nan;     ///< whether scales of rows and columns together can give NaN; only with one K block
 };
 
 inline Strip strip_of(Panel panel, int column) {
@@ -29,7 +30,7 @@ inline Strip strip_of(Panel panel, int column) {
   if (panel.weight_sum != nullptr) panel.weight_sum += column;
   if (panel.zero != nullptr) panel.zero += column;
   panel.bias += column, panel.scale += column;
-  return {panel.weights + column * 4, panel, panel.width * 4, column, false};
+  return {panel.weights + column * 4, panel, panel.width * 4, column, 0, false};
 }
 
 /// Makes the next read of memory a load again: g++ would rather keep what it broadcast, and spill sums.
@@ -357,24 +358,27 @@ inline void tile_of_rows(const GemmArgs& args, const Strip& strip, const RowBloc
 
 /// All rows of a strip of Blocks · 16 columns, in nearly equal row blocks of up to Rows.
 template <class Tiles, int Rows, int Blocks>
-inline void strip_of_rows(const GemmArgs& args, int p, const Strip& strip, int first_row) {
+inline void strip_of_rows(const GemmArgs& args, int p, Strip strip, int first_row) {
   const int blocks = (args.m + Rows - 1) / Rows;
   for (int i = 0; i < blocks; ++i) {
     RowBlock rows = row_block(args, p, i, blocks);
     rows.c += strip.column, rows.column += strip.column, rows.row += first_row;
     tile_of_rows<Tiles, Rows, Blocks>(args, strip, rows);
+    strip.far = 0;
   }
 }
 
 template <class Tiles>
 inline void panels(const GemmArgs& args, int first_row) {
   const std::uint32_t row_scale = greatest_row_scale(args);
+  const auto panel_bytes = static_cast<std::ptrdiff_t>(panel_offset(args.k, 1, args.format));
   for (int p = args.panel_begin; p < args.panel_end; ++p) {
     const Panel panel = panel_of(args, p);
     const bool nan = args.format.group == 0 && may_be_nan(row_scale, panel.scale, panel.width);
     for (int column = 0; column < panel.width;) {
       Strip strip = strip_of(panel, column);
       strip.may_be_nan = nan;
+      strip.far = panel_bytes;  // of the next panel, while the first row block passes
       if (args.m <= Tiles::kFewRows && panel.width == kPanelColumns) {
         strip_of_rows<Tiles, Tiles::kFewRows, 4>(args, p, strip, first_row);
         column += 64;
