@@ -9,6 +9,7 @@
 namespace nybble::kernels::avx2 {
 
 struct FourBitRows : NibbleWeights {
+  static constexpr bool kMaskInMemory = true;
   static constexpr int kRowBits = 4, kCodeBytes = 1;
   static constexpr int kMiddle = 8, kShift = 0, kGroupShift = 0;
   static constexpr int kDeep = 64;  ///< quads in 16 bits: 15 · 15 · 2 · 64 = 28,800

@@ -13,21 +13,35 @@ struct NibbleWeights {
   static constexpr int kStepQuads = 8;
   static constexpr int kBits = 4, kWeightBits = 4;
   static constexpr int kReadBytes = 1;
+  static constexpr bool kMaskInMemory = false;
   static constexpr int vectors(int rows) { return rows == 1 ? 8 : rows == 2 ? 4 : 2; }
 };
+
+alignas(32) inline constexpr std::int64_t kLowNibbles[4] = {0x0F0F0F0F0F0F0F0F, 0x0F0F0F0F0F0F0F0F,
+                                                            0x0F0F0F0F0F0F0F0F, 0x0F0F0F0F0F0F0F0F};
+
+/// The low nibbles; where told so by a mask in memory, as in a register it would take the place of a sum.
+template <bool InMemory>
+[[gnu::always_inline]] inline __m256i low_nibbles(__m256i bytes) {
+  if constexpr (!InMemory) return _mm256_and_si256(bytes, _mm256_set1_epi8(15));
+  __m256i codes;
+  __asm__("vpand %2, %1, %0" : "=x"(codes) : "x"(bytes), "m"(*reinterpret_cast<const __m256i*>(kLowNibbles)));
+  return codes;
+}
 
 /// Two quads of a tile.
 template <class Core, bool First, int Rows, int Vectors>
 [[gnu::always_inline]] inline void gather_two(const std::uint8_t* a, std::ptrdiff_t stride,
                                               const std::int8_t* b, __m256i (&pairs)[Rows][Vectors]) {
-  const __m256i low = _mm256_set1_epi8(15);
+  constexpr bool kMaskInMemory = Core::kMaskInMemory && Rows == Core::kTileRows;
   __m256i weights[Vectors];
 #pragma GCC unroll 8
-  for (int v = 0; v < Vectors; ++v) weights[v] = Core::weight(_mm256_and_si256(ymm::load(b + v * 32), low));
+  for (int v = 0; v < Vectors; ++v)
+    weights[v] = Core::weight(low_nibbles<kMaskInMemory>(ymm::load(b + v * 32)));
   Core::template gather<First>(a, stride, weights, pairs);
 #pragma GCC unroll 8
   for (int v = 0; v < Vectors; ++v)
-    weights[v] = Core::weight(_mm256_and_si256(_mm256_srli_epi16(ymm::load(b + v * 32), 4), low));
+    weights[v] = Core::weight(low_nibbles<kMaskInMemory>(_mm256_srli_epi16(ymm::load(b + v * 32), 4)));
   Core::template gather<false>(a + 4, stride, weights, pairs);
 }
 
