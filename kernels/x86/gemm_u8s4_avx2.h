@@ -1,41 +1,58 @@
+// 4-bit weights on AVX2: eight vpmaddubsw add up in 16 bits. 6 rows × 16 columns, as at 5 bits; nibbles are
+// unpacked in the loop, by two instructions and a half a register of weights, of which a tile needs two a
+// quad. 256 products cost nine multiplications: 56.9 a cycle; with the additions and the unpacking 228
+// instructions for 3,072 products on four pipes: 53.9.
 #pragma once
+
 #include "kernels/x86/pairs_avx2.h"
+
 namespace nybble::kernels::avx2 {
 
 struct NibbleWeights {
   static constexpr int kTileRows = 6;
-  static constexpr int kBits = 4;
+  static constexpr int kStepQuads = 8;
+  static constexpr int kBits = 4, kWeightBits = 4;
   static constexpr int kReadBytes = 1;
+  static constexpr bool kMaskInMemory = false;
   static constexpr int vectors(int rows) { return rows == 1 ? 8 : rows == 2 ? 4 : 2; }
 };
+
+alignas(32) inline constexpr std::int64_t kLowNibbles[4] = {0x0F0F0F0F0F0F0F0F, 0x0F0F0F0F0F0F0F0F,
+                                                            0x0F0F0F0F0F0F0F0F, 0x0F0F0F0F0F0F0F0F};
+
+/// The low nibbles; where told so by a mask in memory, as in a register it would take the place of a sum.
+template <bool InMemory>
+[[gnu::always_inline]] inline __m256i low_nibbles(__m256i bytes) {
+  if constexpr (!InMemory) return _mm256_and_si256(bytes, _mm256_set1_epi8(15));
+  __m256i codes;
+  __asm__("vpand %2, %1, %0" : "=x"(codes) : "x"(bytes), "m"(*reinterpret_cast<const __m256i*>(kLowNibbles)));
+  return codes;
+}
 
 /// Two quads of a tile.
 template <class Core, bool First, int Rows, int Vectors>
 [[gnu::always_inline]] inline void gather_two(const std::uint8_t* a, std::ptrdiff_t stride,
                                               const std::int8_t* b, __m256i (&pairs)[Rows][Vectors]) {
-  const __m256i low = _mm256_set1_epi8(15);
+  constexpr bool kMaskInMemory = Core::kMaskInMemory && Rows == Core::kTileRows;
   __m256i weights[Vectors];
 #pragma GCC unroll 8
-  for (int v = 0; v < Vectors; ++v) weights[v] = Core::weight(_mm256_and_si256(ymm::load(b + v * 32), low));
+  for (int v = 0; v < Vectors; ++v)
+    weights[v] = Core::weight(low_nibbles<kMaskInMemory>(ymm::load(b + v * 32)));
   Core::template gather<First>(a, stride, weights, pairs);
 #pragma GCC unroll 8
   for (int v = 0; v < Vectors; ++v)
-    weights[v] = Core::weight(_mm256_and_si256(_mm256_srli_epi16(ymm::load(b + v * 32), 4), low));
+    weights[v] = Core::weight(low_nibbles<kMaskInMemory>(_mm256_srli_epi16(ymm::load(b + v * 32), 4)));
   Core::template gather<false>(a + 4, stride, weights, pairs);
 }
 
 template <class Core, int Rows, int Vectors>
-[[gnu::always_inline]] inline void multiply_eights(const Codes& codes, const std::int8_t* b,
-                                                   std::ptrdiff_t stride, int quads, __m256i* sums) {
-  const std::uint8_t* a = codes.a;
-  for (int done = 0; done < quads; done += 8, a += 32, b += stride * 4) {
-    __m256i pairs[Rows][Vectors];
-    gather_two<Core, true>(a, codes.stride, b, pairs);
-    gather_two<Core, false>(a + 8, codes.stride, b + stride, pairs);
-    gather_two<Core, false>(a + 16, codes.stride, b + stride * 2, pairs);
-    gather_two<Core, false>(a + 24, codes.stride, b + stride * 3, pairs);
-    flush(pairs, done == 0, sums);
-  }
+[[gnu::always_inline]] inline void gather_eight(const std::uint8_t* a, std::ptrdiff_t lda,
+                                                const std::int8_t* b, std::ptrdiff_t stride,
+                                                __m256i (&pairs)[Rows][Vectors]) {
+  gather_two<Core, true>(a, lda, b, pairs);
+  gather_two<Core, false>(a + 8, lda, b + stride, pairs);
+  gather_two<Core, false>(a + 16, lda, b + stride * 2, pairs);
+  gather_two<Core, false>(a + 24, lda, b + stride * 3, pairs);
 }
 
 /// Per channel the weights' codes are the unsigned side (0..15, as they come) and the rows' codes, less 128,
@@ -71,9 +88,14 @@ struct UnsignedNibbles : NibbleWeights {
     }
   }
   template <int Rows, int Vectors>
-  [[gnu::noinline]] static void multiply(const Codes codes, const std::int8_t* b, std::ptrdiff_t stride,
-                                         int quads, __m256i* sums) {
-    multiply_eights<UnsignedNibbles, Rows, Vectors>(codes, b, stride, quads, sums);
+  [[gnu::always_inline]] static void multiply(const Codes codes, const std::int8_t* b, std::ptrdiff_t stride,
+                                              int quads, __m256i (&sum)[Rows][Vectors]) {
+    multiply_in_steps<UnsignedNibbles>(codes, b, stride, quads, sum);
+  }
+  template <int Rows, int Vectors>
+  [[gnu::always_inline]] static void step(const std::uint8_t* a, std::ptrdiff_t lda, const std::int8_t* b,
+                                          std::ptrdiff_t stride, __m256i (&pairs)[Rows][Vectors]) {
+    gather_eight<UnsignedNibbles>(a, lda, b, stride, pairs);
   }
 };
 
@@ -90,9 +112,14 @@ struct SignedNibbles : NibbleWeights {
     avx2::gather<First>(a, stride, weights, pairs);
   }
   template <int Rows, int Vectors>
-  [[gnu::noinline]] static void multiply(const Codes codes, const std::int8_t* b, std::ptrdiff_t stride,
-                                         int quads, __m256i* sums) {
-    multiply_eights<SignedNibbles, Rows, Vectors>(codes, b, stride, quads, sums);
+  [[gnu::always_inline]] static void multiply(const Codes codes, const std::int8_t* b, std::ptrdiff_t stride,
+                                              int quads, __m256i (&sum)[Rows][Vectors]) {
+    multiply_in_steps<SignedNibbles>(codes, b, stride, quads, sum);
+  }
+  template <int Rows, int Vectors>
+  [[gnu::always_inline]] static void step(const std::uint8_t* a, std::ptrdiff_t lda, const std::int8_t* b,
+                                          std::ptrdiff_t stride, __m256i (&pairs)[Rows][Vectors]) {
+    gather_eight<SignedNibbles>(a, lda, b, stride, pairs);
   }
 };
 

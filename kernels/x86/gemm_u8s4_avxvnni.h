@@ -8,7 +8,7 @@
 namespace nybble::kernels::avxvnni {
 
 struct Nibbles {
-  static constexpr int kBits = 4, kRowBits = 8;
+  static constexpr int kBits = 4, kRowBits = 8, kWeightBits = 4;
   static constexpr int kTileRows = 6;
   static constexpr int kMiddle = 8, kShift = 0, kGroupShift = 0;
   static constexpr int kCodeBytes = 0, kReadBytes = 1;
@@ -16,14 +16,13 @@ struct Nibbles {
   static float sum(const std::uint8_t* q, int count) { return ymm::sum_u8(q, count); }
 
   template <int Rows, int Vectors>
-  [[gnu::noinline]] static void multiply(const ymm::Codes codes, const std::int8_t* b, std::ptrdiff_t stride,
-                                         int quads, __m256i* sums) {
-    __m256i sum[Rows][Vectors];
+  [[gnu::always_inline]] static void multiply(const ymm::Codes codes, const std::int8_t* b,
+                                              std::ptrdiff_t stride, int quads,
+                                              __m256i (&sum)[Rows][Vectors]) {
     ymm::clear(sum);
     const std::uint8_t *row0 = codes.a, *row3 = codes.a + 3 * codes.stride;
     for (; quads > 0; quads -= 8, row0 += 32, row3 += 32, b += stride * 4)
       add_pairs<0>(row0, row3, codes.stride, b, stride, sum);
-    ymm::store(sum, sums);
   }
 
   /// Pairs of quads Pair..3: the first from the low nibbles, the second from the high ones.

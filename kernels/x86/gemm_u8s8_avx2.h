@@ -7,7 +7,7 @@ namespace nybble::kernels::avx2 {
 
 /// vpmaddubsw would saturate, so both sides are 16 bits wide.
 struct WideCodes {
-  static constexpr int kBits = 8, kRowBits = 8;
+  static constexpr int kBits = 8, kRowBits = 8, kWeightBits = 8;
   static constexpr int kTileRows = 6;
   static constexpr int kMiddle = 0, kShift = 0, kGroupShift = 0;
   static constexpr int kCodeBytes = 2, kReadBytes = 2;
@@ -45,8 +45,9 @@ struct WideCodes {
   }
 
   template <int Rows, int Vectors>
-  [[gnu::noinline]] static void multiply(const ymm::Codes codes, const std::int8_t* b, std::ptrdiff_t stride,
-                                         int quads, __m256i* sums) {
+  [[gnu::always_inline]] static void multiply(const ymm::Codes codes, const std::int8_t* b,
+                                              std::ptrdiff_t stride, int quads,
+                                              __m256i (&sum)[Rows][Vectors]) {
     constexpr int kHalves = Vectors * 2;
     __m256i half[Rows][kHalves];
     ymm::clear(half);
@@ -60,7 +61,7 @@ struct WideCodes {
 #pragma GCC unroll 8
       for (int v = 0; v < Vectors; ++v) {
         const __m256i both = _mm256_hadd_epi32(half[r][v * 2], half[r][v * 2 + 1]);
-        _mm256_store_si256(sums + r * Vectors + v, _mm256_permute4x64_epi64(both, 0xD8));
+        sum[r][v] = _mm256_permute4x64_epi64(both, 0xD8);
       }
     }
   }

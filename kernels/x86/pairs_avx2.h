@@ -12,7 +12,7 @@ using ymm::pin;
 
 /// What a core of byte weights has in common.
 struct ByteRows {
-  static constexpr int kBits = 8, kRowBits = 8;
+  static constexpr int kBits = 8, kRowBits = 8, kWeightBits = 7;
   static constexpr int kMiddle = 0, kShift = 0, kGroupShift = 0;
   static constexpr int kCodeBytes = 0, kReadBytes = 1;
   static constexpr int vectors(int rows) { return rows == 1 ? 8 : rows == 2 ? 4 : 2; }
@@ -25,16 +25,14 @@ struct ShallowPairs : ByteRows {
   static constexpr int kTileRows = 4;
 
   template <int Rows, int Vectors>
-  [[gnu::noinline]] static void multiply(const Codes codes, const std::int8_t* b, std::ptrdiff_t stride,
-                                         int quads, __m256i* sums) {
-    __m256i sum[Rows][Vectors];
+  [[gnu::always_inline]] static void multiply(const Codes codes, const std::int8_t* b, std::ptrdiff_t stride,
+                                              int quads, __m256i (&sum)[Rows][Vectors]) {
     const std::uint8_t* a = codes.a;
     ymm::clear(sum);
     for (; quads > 0; quads -= 2 * Deep, a += 8 * Deep, b += stride * 2 * Deep) {
       add_quads(a, codes.stride, b, stride, sum);
       add_quads(a + 4 * Deep, codes.stride, b + stride * Deep, stride, sum);
     }
-    ymm::store(sum, sums);
   }
 
   /// `Deep` quads.
@@ -60,25 +58,40 @@ struct ShallowPairs : ByteRows {
   }
 };
 
-/// Adds what a tile has gathered in 16 bits to its sums, which live in memory: 16 registers hold one set of
-/// sums only.
-template <int Rows, int Vectors>
-[[gnu::always_inline]] inline void flush(__m256i (&pairs)[Rows][Vectors], bool first, __m256i* sums) {
-  const __m256i ones = _mm256_set1_epi16(1);
-#pragma GCC unroll 8
-  for (int r = 0; r < Rows; ++r) {
-#pragma GCC unroll 8
-    for (int v = 0; v < Vectors; ++v) pairs[r][v] = _mm256_madd_epi16(pairs[r][v], ones);
-  }
-  if (!first) {
+/// The sums of a tile in steps of Core::kStepQuads quads, each gathered in 16 bits by Core::step and then
+/// taken to 32. Between steps the sums are in memory: 16 registers hold one set of them only.
+template <class Core, int Rows, int Vectors>
+[[gnu::always_inline]] inline void multiply_in_steps(const Codes& codes, const std::int8_t* b,
+                                                     std::ptrdiff_t stride, int quads,
+                                                     __m256i (&sum)[Rows][Vectors]) {
+  alignas(32) __m256i total[Rows * Vectors];
+  const std::uint8_t* a = codes.a;
+  for (int done = 0;;) {
+    __m256i pairs[Rows][Vectors];
+    Core::step(a, codes.stride, b, stride, pairs);
+    const __m256i ones = _mm256_set1_epi16(1);
 #pragma GCC unroll 8
     for (int r = 0; r < Rows; ++r) {
 #pragma GCC unroll 8
-      for (int v = 0; v < Vectors; ++v)
-        pairs[r][v] = _mm256_add_epi32(pairs[r][v], _mm256_load_si256(sums + r * Vectors + v));
+      for (int v = 0; v < Vectors; ++v) sum[r][v] = _mm256_madd_epi16(pairs[r][v], ones);
+    }
+    if (done > 0) {
+#pragma GCC unroll 8
+      for (int r = 0; r < Rows; ++r) {
+#pragma GCC unroll 8
+        for (int v = 0; v < Vectors; ++v)
+          sum[r][v] = _mm256_add_epi32(sum[r][v], _mm256_load_si256(total + r * Vectors + v));
+      }
+    }
+    done += Core::kStepQuads;
+    if (done >= quads) break;
+    a += Core::kStepQuads * 4, b += stride * Core::kStepQuads * Core::kBits / 8;
+#pragma GCC unroll 8
+    for (int r = 0; r < Rows; ++r) {
+#pragma GCC unroll 8
+      for (int v = 0; v < Vectors; ++v) _mm256_store_si256(total + r * Vectors + v, sum[r][v]);
     }
   }
-  ymm::store(pairs, sums);
 }
 
 /// One quad of a tile: the first of a gathering sets the pairs, the others add to them.

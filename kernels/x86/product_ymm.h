@@ -53,15 +53,6 @@ template <int Row, int Offset>
   __asm__ volatile("vpaddd %1, %0, %0" : "+x"(sum) : "x"(value));
 }
 
-/// Sums [Rows][Vectors] in registers to memory.
-template <int Rows, int Vectors>
-[[gnu::always_inline]] inline void store(const __m256i (&sum)[Rows][Vectors], __m256i* sums) {
-#pragma GCC unroll 8
-  for (int r = 0; r < Rows; ++r) {
-#pragma GCC unroll 8
-    for (int v = 0; v < Vectors; ++v) _mm256_store_si256(sums + r * Vectors + v, sum[r][v]);
-  }
-}
 template <int Rows, int Vectors>
 [[gnu::always_inline]] inline void clear(__m256i (&sum)[Rows][Vectors]) {
 #pragma GCC unroll 8
@@ -82,9 +73,9 @@ struct Codes {
 
 /// A stretch of K: one or more blocks of row parameters, whose codes were prepared.
 struct Slice {
-  int begin, end;             ///< blocks of row parameters
-  Codes codes;                ///< of the chunk's first row, from the slice's first k on
-  const float* sums;          ///< [row][segments] Σ q of each group, or block where there are none
+  int begin, end;     ///< blocks of row parameters
+  Codes codes;        ///< of the chunk's first row, from the slice's first k on
+  const float* sums;  ///< [row][segments] Σ q of each group; where there are none kMiddle · Σ q of each block
   std::ptrdiff_t sum_stride;  ///< from row to row
 };
 
@@ -127,121 +118,266 @@ struct TilePlace {
   int column;  ///< in the panel
 };
 
-/// Per channel: f = fma(float(t - zero·colsum), s_row·s_col, bias), or for one block of several
-/// f = fma(float(t_b - zero_b·colsum_b), s_b, f) in C, and after the last f·s_col + bias.
+/// f[r][v]: what becomes C, in memory while K lasts.
+template <int Rows, int Vectors>
+struct Results {
+  alignas(32) float values[Rows * Vectors * 8];
+  float* at(int r, int v) { return values + (r * Vectors + v) * 8; }
+};
+
+inline __m256 broadcast_float(std::int32_t whole) { return _mm256_cvtepi32_ps(_mm256_set1_epi32(whole)); }
+
+/// float(t - zero·colsum) of one row and vector. Where t is a whole number below 2^24 (7 bits: 1024 · 255 ·
+/// 64; 8 bits: 512 · 255 · 128) one fma gives the same float as the integer subtraction does, and no vpmulld
+/// (two or three instructions' time) is needed.
+template <class Core>
+[[gnu::always_inline]] inline __m256 centred(__m256i sum, std::int32_t zero, float middle,
+                                             const std::int32_t* colsum, bool small) {
+  const __m256i colsums = load(colsum);
+  if (Core::kWeightBits == 8 && !small)
+    return _mm256_cvtepi32_ps(_mm256_sub_epi32(sum, _mm256_mullo_epi32(_mm256_set1_epi32(zero), colsums)));
+  __m256 t = _mm256_cvtepi32_ps(sum);
+  if (Core::kMiddle != 0) t = _mm256_sub_ps(t, _mm256_set1_ps(middle));
+  return _mm256_fnmadd_ps(broadcast_float(zero - Core::kShift), _mm256_cvtepi32_ps(colsums), t);
+}
+
+/// Per channel, one block: f = fma(float(t - zero·colsum), s_row·s_col, bias).
 template <class Core, int Rows, int Vectors>
-[[gnu::always_inline]] inline void finish_channels(const __m256i* sums, const Panel& panel,
-                                                   const TilePlace<Rows>& tile, const Depth& depth, int block,
-                                                   int segment) {
+[[gnu::always_inline]] inline void finish_single(const __m256i (&sum)[Rows][Vectors], const Panel& panel,
+                                                 const TilePlace<Rows>& tile) {
 #pragma GCC unroll 8
-  for (int v = 0; v < Vectors; ++v) {
-    const int at = tile.column + v * 8;
-    const __m256 scale = _mm256_loadu_ps(panel.scale + at), bias = _mm256_loadu_ps(panel.bias + at);
-    const __m256i colsum = load(panel.colsum + block * kPanelColumns + at);
+  for (int r = 0; r < Rows; ++r) {
+    const RowScale& row = tile.rows[r];
+    const float middle = Core::kMiddle == 0 ? 0 : tile.sums[r * tile.sum_stride];
 #pragma GCC unroll 8
-    for (int r = 0; r < Rows; ++r) {
-      const RowScale& row = tile.rows[r * depth.blocks + block];
-      __m256i t = _mm256_sub_epi32(_mm256_load_si256(sums + r * Vectors + v),
-                                   _mm256_mullo_epi32(_mm256_set1_epi32(row.zero - Core::kShift), colsum));
-      if (Core::kMiddle != 0) {
-        const auto middle =
-            static_cast<std::int32_t>(tile.sums[r * tile.sum_stride + segment]) * Core::kMiddle;
-        t = _mm256_sub_epi32(t, _mm256_set1_epi32(middle));
-      }
-      const __m256 value = _mm256_cvtepi32_ps(t);
-      float* c = tile.c + r * tile.ldc + at;
-      if (depth.blocks == 1) {
-        const __m256 both = _mm256_mul_ps(_mm256_set1_ps(row.scale), scale);
-        store_canonical(c, _mm256_fmadd_ps(value, both, bias));
-        continue;
-      }
-      const __m256 before = block == 0 ? _mm256_setzero_ps() : _mm256_loadu_ps(c);
-      const __m256 f = _mm256_fmadd_ps(value, _mm256_set1_ps(row.scale), before);
-      if (block + 1 < depth.blocks) {
-        _mm256_storeu_ps(c, f);
-      } else {
-        store_canonical(c, _mm256_fmadd_ps(f, scale, bias));
-      }
+    for (int v = 0; v < Vectors; ++v) {
+      const int at = tile.column + v * 8;
+      const __m256 value = centred<Core>(sum[r][v], row.zero, middle, panel.colsum + at, false);
+      const __m256 both = _mm256_mul_ps(_mm256_set1_ps(row.scale), _mm256_loadu_ps(panel.scale + at));
+      store_canonical(tile.c + r * tile.ldc + at,
+                      _mm256_fmadd_ps(value, both, _mm256_loadu_ps(panel.bias + at)));
     }
   }
+}
+
+/// Per channel, one block of several: f = fma(float(t_b - zero_b·colsum_b), s_b, f).
+template <class Core, int Rows, int Vectors>
+[[gnu::always_inline]] inline void add_block(const __m256i (&sum)[Rows][Vectors], const Panel& panel,
+                                             const TilePlace<Rows>& tile, int blocks, int block, int segment,
+                                             Results<Rows, Vectors>& f) {
+#pragma GCC unroll 8
+  for (int r = 0; r < Rows; ++r) {
+    const RowScale& row = tile.rows[r * blocks + block];
+    const float middle = Core::kMiddle == 0 ? 0 : tile.sums[r * tile.sum_stride + segment];
+#pragma GCC unroll 8
+    for (int v = 0; v < Vectors; ++v) {
+      const std::int32_t* colsum = panel.colsum + block * kPanelColumns + tile.column + v * 8;
+      const __m256 value = centred<Core>(sum[r][v], row.zero, middle, colsum, true);
+      const __m256 before = _mm256_load_ps(f.at(r, v));
+      _mm256_store_ps(f.at(r, v), _mm256_fmadd_ps(value, _mm256_set1_ps(row.scale), before));
+    }
+  }
+}
+
+/// A group's zero codes and scales of one vector of columns.
+struct Group {
+  __m256 zero, scale;
+};
+template <class Core>
+[[gnu::always_inline]] inline Group group_of(const Panel& panel, int group, int column) {
+  const std::ptrdiff_t at = std::ptrdiff_t{group} * kPanelColumns + column;
+  const __m128i codes = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(panel.zero + at));
+  const __m256i zero = _mm256_sub_epi32(_mm256_cvtepi8_epi32(codes), _mm256_set1_epi32(Core::kGroupShift));
+  return {_mm256_cvtepi32_ps(zero), _mm256_loadu_ps(panel.scale + at)};
 }
 
 /// h = fma(float(t_g), s_g, h) with t_g = sum - z·Σq: all of them are whole numbers below 2^24, so that the
 /// correction is exact as a float, in one instruction instead of a multiplication and a subtraction.
+[[gnu::always_inline]] inline __m256 add_group(__m256i sum, const Group& group, float codes, __m256 h) {
+  const __m256 t = _mm256_fnmadd_ps(group.zero, _mm256_set1_ps(codes), _mm256_cvtepi32_ps(sum));
+  return _mm256_fmadd_ps(t, group.scale, h);
+}
+
+/// After a block's groups: h = fma(-zero_b, W_b, h), f = fma(h, s_b, f).
+[[gnu::always_inline]] inline __m256 add_groups(__m256 h, const RowScale& row, const float* weight_sum,
+                                                __m256 f) {
+  const __m256 centred = _mm256_fnmadd_ps(broadcast_float(row.zero), _mm256_loadu_ps(weight_sum), h);
+  return _mm256_fmadd_ps(centred, _mm256_set1_ps(row.scale), f);
+}
+
 template <class Core, int Rows, int Vectors>
-[[gnu::always_inline]] inline void fold_group(const __m256i* sums, const Panel& panel,
-                                              const TilePlace<Rows>& tile, int group, int segment, bool first,
-                                              float* h) {
+[[gnu::always_inline]] inline void fold_group(const __m256i (&sum)[Rows][Vectors], const Panel& panel,
+                                              const TilePlace<Rows>& tile, int group, int segment,
+                                              Results<Rows, Vectors>& h) {
 #pragma GCC unroll 8
   for (int v = 0; v < Vectors; ++v) {
-    const std::ptrdiff_t at = std::ptrdiff_t{group} * kPanelColumns + tile.column + v * 8;
-    const __m128i codes = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(panel.zero + at));
-    const __m256i middle = _mm256_set1_epi32(Core::kGroupShift);
-    const __m256 zero = _mm256_cvtepi32_ps(_mm256_sub_epi32(_mm256_cvtepi8_epi32(codes), middle));
-    const __m256 scale = _mm256_loadu_ps(panel.scale + at);
+    const Group of = group_of<Core>(panel, group, tile.column + v * 8);
 #pragma GCC unroll 8
     for (int r = 0; r < Rows; ++r) {
-      float* place = h + (r * Vectors + v) * 8;
-      const __m256 q = _mm256_set1_ps(tile.sums[r * tile.sum_stride + segment]);
-      const __m256 t =
-          _mm256_fnmadd_ps(zero, q, _mm256_cvtepi32_ps(_mm256_load_si256(sums + r * Vectors + v)));
-      const __m256 before = first ? _mm256_setzero_ps() : _mm256_load_ps(place);
-      _mm256_store_ps(place, _mm256_fmadd_ps(t, scale, before));
+      const float codes = tile.sums[r * tile.sum_stride + segment];
+      _mm256_store_ps(h.at(r, v), add_group(sum[r][v], of, codes, _mm256_load_ps(h.at(r, v))));
     }
   }
 }
 
-/// After the groups of a block: h = fma(-zero_b, W_b, h), f = fma(h, s_b, f), f from the bias on, in C.
-template <int Rows, int Vectors>
-[[gnu::always_inline]] inline void finish_groups(const float* h, const Panel& panel,
-                                                 const TilePlace<Rows>& tile, const Depth& depth, int block) {
+/// A block that is one group, without h's way through memory.
+template <class Core, int Rows, int Vectors>
+[[gnu::always_inline]] inline void fold_block(const __m256i (&sum)[Rows][Vectors], const Panel& panel,
+                                              const TilePlace<Rows>& tile, int blocks, int block, int segment,
+                                              Results<Rows, Vectors>& f) {
 #pragma GCC unroll 8
   for (int v = 0; v < Vectors; ++v) {
-    const int at = tile.column + v * 8;
-    const __m256 weight_sum = _mm256_loadu_ps(panel.weight_sum + block * kPanelColumns + at);
+    const Group of = group_of<Core>(panel, block, tile.column + v * 8);
+    const float* weight_sum = panel.weight_sum + block * kPanelColumns + tile.column + v * 8;
 #pragma GCC unroll 8
     for (int r = 0; r < Rows; ++r) {
-      const RowScale& row = tile.rows[r * depth.blocks + block];
+      const float codes = tile.sums[r * tile.sum_stride + segment];
+      const __m256 h = add_group(sum[r][v], of, codes, _mm256_setzero_ps());
+      const RowScale& row = tile.rows[r * blocks + block];
+      _mm256_store_ps(f.at(r, v), add_groups(h, row, weight_sum, _mm256_load_ps(f.at(r, v))));
+    }
+  }
+}
+
+template <int Rows, int Vectors>
+[[gnu::always_inline]] inline void fold_groups(Results<Rows, Vectors>& h, const Panel& panel,
+                                               const TilePlace<Rows>& tile, int blocks, int block,
+                                               Results<Rows, Vectors>& f) {
+#pragma GCC unroll 8
+  for (int r = 0; r < Rows; ++r) {
+#pragma GCC unroll 8
+    for (int v = 0; v < Vectors; ++v) {
+      const float* weight_sum = panel.weight_sum + block * kPanelColumns + tile.column + v * 8;
+      _mm256_store_ps(f.at(r, v), add_groups(_mm256_load_ps(h.at(r, v)), tile.rows[r * blocks + block],
+                                             weight_sum, _mm256_load_ps(f.at(r, v))));
+      _mm256_store_ps(h.at(r, v), _mm256_setzero_ps());
+    }
+  }
+}
+
+/// f at the beginning of a slice: of the first one 0 or, in groups, the bias; else what the one before left
+/// in C.
+template <bool Grouped, int Rows, int Vectors>
+[[gnu::always_inline]] inline void begin_results(const Panel& panel, const TilePlace<Rows>& tile, bool first,
+                                                 Results<Rows, Vectors>& f) {
+#pragma GCC unroll 8
+  for (int r = 0; r < Rows; ++r) {
+#pragma GCC unroll 8
+    for (int v = 0; v < Vectors; ++v) {
+      const int at = tile.column + v * 8;
+      const __m256 start = Grouped ? _mm256_loadu_ps(panel.bias + at) : _mm256_setzero_ps();
+      _mm256_store_ps(f.at(r, v), first ? start : _mm256_loadu_ps(tile.c + r * tile.ldc + at));
+    }
+  }
+}
+
+/// At the end of a slice: f to C; after the last one per channel f·s_col + bias.
+template <bool Grouped, int Rows, int Vectors>
+[[gnu::always_inline]] inline void end_results(const Panel& panel, const TilePlace<Rows>& tile, bool last,
+                                               Results<Rows, Vectors>& f) {
+#pragma GCC unroll 8
+  for (int r = 0; r < Rows; ++r) {
+#pragma GCC unroll 8
+    for (int v = 0; v < Vectors; ++v) {
+      const int at = tile.column + v * 8;
       float* c = tile.c + r * tile.ldc + at;
-      const __m256 before = _mm256_loadu_ps(block == 0 ? panel.bias + at : c);
-      const __m256 zero = _mm256_set1_ps(static_cast<float>(row.zero));
-      const __m256 centred = _mm256_fnmadd_ps(zero, weight_sum, _mm256_load_ps(h + (r * Vectors + v) * 8));
-      const __m256 f = _mm256_fmadd_ps(centred, _mm256_set1_ps(row.scale), before);
-      if (block + 1 < depth.blocks) {
-        _mm256_storeu_ps(c, f);
+      const __m256 value = _mm256_load_ps(f.at(r, v));
+      if (!last) {
+        _mm256_storeu_ps(c, value);
+      } else if (Grouped) {
+        store_canonical(c, value);
       } else {
-        store_canonical(c, f);
+        const __m256 scale = _mm256_loadu_ps(panel.scale + at), bias = _mm256_loadu_ps(panel.bias + at);
+        store_canonical(c, _mm256_fmadd_ps(value, scale, bias));
       }
     }
   }
 }
 
-/// One tile over a slice of K.
+/// The sums of one segment.
+template <class Core, int Rows, int Vectors>
+[[gnu::always_inline]] inline void multiply_segment(const Panel& panel, const Codes& codes,
+                                                    const Depth& depth, const TilePlace<Rows>& tile,
+                                                    int begin, int block, int slice_begin,
+                                                    __m256i (&sum)[Rows][Vectors]) {
+  const std::ptrdiff_t stride = panel.width * 4;
+  const Codes from{codes.a + (begin - slice_begin) * Core::kReadBytes, codes.stride};
+  const std::byte* b = panel.weights + begin / (Core::kBits == 4 ? 8 : 4) * stride + tile.column * 4;
+  Core::multiply(from, reinterpret_cast<const std::int8_t*>(b), stride,
+                 (depth.segment_end(begin, block) - begin) / 4, sum);
+}
+
+/// One tile of a product per channel over a slice of K. Not inlined, nor are the others below: among the code
+/// around it g++ 12 spills sums. Arguments by value: a store through a
+/// vector type may alias all that is behind a reference.
+template <class Core, int Rows, int Vectors>
+[[gnu::noinline]] void channel_tile(const Panel panel, const Codes codes, const Depth depth,
+                                    const TilePlace<Rows> tile) {
+  __m256i sum[Rows][Vectors];
+  multiply_segment<Core>(panel, codes, depth, tile, 0, 0, 0, sum);
+  finish_single<Core>(sum, panel, tile);
+}
+
+template <class Core, int Rows, int Vectors>
+[[gnu::noinline]] void channel_blocks_tile(const Panel panel, const Slice slice, const Codes codes,
+                                           const Depth depth, const TilePlace<Rows> tile) {
+  Results<Rows, Vectors> f;
+  begin_results<false>(panel, tile, slice.begin == 0, f);
+  for (int block = slice.begin; block < slice.end; ++block) {
+    __m256i sum[Rows][Vectors];
+    multiply_segment<Core>(panel, codes, depth, tile, depth.block_begin(block), block,
+                           depth.block_begin(slice.begin), sum);
+    add_block<Core>(sum, panel, tile, depth.blocks, block, block - slice.begin, f);
+  }
+  end_results<false>(panel, tile, slice.end == depth.blocks, f);
+}
+
+/// Groups, of which a block of row parameters has one.
+template <class Core, int Rows, int Vectors>
+[[gnu::noinline]] void group_a_block_tile(const Panel panel, const Slice slice, const Codes codes,
+                                          const Depth depth, const TilePlace<Rows> tile) {
+  Results<Rows, Vectors> f;
+  begin_results<true>(panel, tile, slice.begin == 0, f);
+  for (int block = slice.begin; block < slice.end; ++block) {
+    __m256i sum[Rows][Vectors];
+    multiply_segment<Core>(panel, codes, depth, tile, depth.block_begin(block), block,
+                           depth.block_begin(slice.begin), sum);
+    fold_block<Core>(sum, panel, tile, depth.blocks, block, block - slice.begin, f);
+  }
+  end_results<true>(panel, tile, slice.end == depth.blocks, f);
+}
+
+template <class Core, int Rows, int Vectors>
+[[gnu::noinline]] void group_tile(const Panel panel, const Slice slice, const Codes codes, const Depth depth,
+                                  const TilePlace<Rows> tile) {
+  const int slice_begin = depth.block_begin(slice.begin);
+  Results<Rows, Vectors> f, h;
+  begin_results<true>(panel, tile, slice.begin == 0, f);
+  for (float& value : h.values) value = 0;
+  const int first_group = slice_begin / depth.segment;
+  int segment = 0;  // of the slice
+  for (int block = slice.begin; block < slice.end; ++block) {
+    const int end = depth.block_end(block);
+    for (int begin = depth.block_begin(block); begin < end; begin += depth.segment, ++segment) {
+      __m256i sum[Rows][Vectors];
+      multiply_segment<Core>(panel, codes, depth, tile, begin, block, slice_begin, sum);
+      fold_group<Core>(sum, panel, tile, first_group + segment, segment, h);
+    }
+    fold_groups(h, panel, tile, depth.blocks, block, f);
+  }
+  end_results<true>(panel, tile, slice.end == depth.blocks, f);
+}
+
 template <class Core, bool Grouped, int Rows, int Vectors>
 inline void product_tile(const Panel& panel, const Slice& slice, const Codes& codes, const Depth& depth,
                          const TilePlace<Rows>& tile) {
-  constexpr int kPerByte = Core::kBits == 4 ? 2 : 1;
-  const std::ptrdiff_t stride = panel.width * 4;
-  const int slice_begin = depth.block_begin(slice.begin);
-  int segment = 0;
-  for (int block = slice.begin; block < slice.end; ++block) {
-    alignas(32) float h[Grouped ? Rows * Vectors * 8 : 8];
-    const int block_end = depth.block_end(block);
-    for (int begin = depth.block_begin(block); begin < block_end; begin += depth.segment, ++segment) {
-      alignas(32) __m256i sums[Rows * Vectors];
-      const Codes from{codes.a + (begin - slice_begin) * Core::kReadBytes, codes.stride};
-      const std::byte* b = panel.weights + begin / kPerByte / 4 * stride + tile.column * 4;
-      const int quads = (depth.segment_end(begin, block) - begin) / 4;
-      Core::template multiply<Rows, Vectors>(from, reinterpret_cast<const std::int8_t*>(b), stride, quads,
-                                             sums);
-      if constexpr (Grouped) {
-        fold_group<Core, Rows, Vectors>(sums, panel, tile, begin / depth.segment, segment,
-                                        begin == depth.block_begin(block), h);
-      } else {
-        finish_channels<Core, Rows, Vectors>(sums, panel, tile, depth, block, segment);
-      }
-    }
-    if constexpr (Grouped) finish_groups<Rows, Vectors>(h, panel, tile, depth, block);
+  if constexpr (Grouped) {
+    if (Core::kRowBits == 4 && depth.segment == depth.block)
+      return group_a_block_tile<Core, Rows, Vectors>(panel, slice, codes, depth, tile);
+    group_tile<Core, Rows, Vectors>(panel, slice, codes, depth, tile);
+  } else {
+    if (depth.blocks == 1) return channel_tile<Core, Rows, Vectors>(panel, codes, depth, tile);
+    channel_blocks_tile<Core, Rows, Vectors>(panel, slice, codes, depth, tile);
   }
 }
 
@@ -305,6 +441,7 @@ inline Slice prepare(const GemmArgs& args, const Depth& depth, int first, int en
   const int begin = depth.block_begin(block_begin);
   const int stop = block_end < depth.blocks ? depth.block_begin(block_end) : depth.padded;
   const std::ptrdiff_t stride = (stop - begin) * Core::kCodeBytes;
+  const float times = depth.grouped ? 1.0F : static_cast<float>(Core::kMiddle);
   std::ptrdiff_t segments = 0;
   for (int row = first; row < end; ++row) {
     const std::uint8_t* a = args.a + row * args.lda + begin * Core::kRowBits / 8;
@@ -316,7 +453,7 @@ inline Slice prepare(const GemmArgs& args, const Depth& depth, int first, int en
     std::ptrdiff_t count = 0;
     for (int block = block_begin; block < block_end; ++block) {
       for (int k = depth.block_begin(block); k < depth.block_end(block); k += depth.segment)
-        at[count++] = Core::sum(whole + (k - begin), depth.segment_end(k, block) - k);
+        at[count++] = Core::sum(whole + (k - begin), depth.segment_end(k, block) - k) * times;
     }
     segments = count;
   }
