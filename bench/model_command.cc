@@ -23,6 +23,15 @@ struct ModelBenchOptions {
   bool serve = false, json = false;
 };
 
+void require_one_input(const ModelBenchOptions& options) {
+  const int given =
+      !options.lengths.empty() + !options.lengths_file.empty() + !options.ids_file.empty() + options.serve;
+  if (given == 1) return;
+  throw cli::UsageError(
+      fmt::format("expected one of --lengths, --lengths-file, --ids-file and --serve-stdin, found {}",
+                  given == 0 ? "none" : "several"));
+}
+
 CallInput input_of(const ModelBenchOptions& options, std::size_t vocabulary) {
   if (!options.lengths_file.empty()) return read_lengths(options.lengths_file, vocabulary);
   if (!options.ids_file.empty()) return read_ids(options.ids_file);
@@ -67,6 +76,7 @@ void serve(const Model& model) {
 }
 
 void bench_model(ModelBenchOptions& options) {
+  require_one_input(options);
   const Model model = options.model.load_model();
   if (options.serve) return serve(model);
   const CallInput input = input_of(options, model.info().vocabulary);
@@ -81,15 +91,13 @@ void bench_model(ModelBenchOptions& options) {
 
 /// Exactly one of these says what a call is given.
 void add_inputs(CLI::App& command, ModelBenchOptions& options) {
-  CLI::Option_group* inputs = command.add_option_group("input");
-  inputs->add_option("--lengths", options.lengths, "one call on sequences of random ids: 16,128,…");
-  inputs->add_option("--lengths-file", options.lengths_file, "the same, the lengths in a file; - is stdin");
-  inputs->add_option("--ids-file", options.ids_file, "one call on these: a JSON array of ids a line");
-  inputs->add_flag(
+  command.add_option("--lengths", options.lengths, "one call on sequences of random ids: 16,128,…");
+  command.add_option("--lengths-file", options.lengths_file, "the same, the lengths in a file; - is stdin");
+  command.add_option("--ids-file", options.ids_file, "one call on these: a JSON array of ids a line");
+  command.add_flag(
       "--serve-stdin", options.serve,
       "stay warm: each line of stdin is one call, lengths or a JSON array of arrays of ids or of "
       "texts, and is answered with a line as --json prints it");
-  inputs->require_option(1);
 }
 
 }  // namespace
@@ -106,7 +114,7 @@ void add_model(CLI::App& bench) {
   command->add_flag("--json", options->json, "print an object");
   command->add_option("-o,--output", options->output,
                       "store the embeddings of the last call: .npy, .f32, or jsonl");
-  command->footer("Example: nybble bench model --lengths 16,128 --rounds 5");
+  command->footer("Example: nybble bench model --lengths 16,32 --rounds 5");
   command->callback([options] { bench_model(*options); });
 }
 

@@ -1,4 +1,7 @@
-"""Runs the peers and Nybble side by side on this machine and writes a table and a picture. Started by bench/peers/run."""
+"""Runs the peers and Nybble side by side on this machine and writes a table and a picture.
+
+Started by bench/peers/run.
+"""
 import argparse
 import pathlib
 import sys
@@ -91,7 +94,8 @@ def run_model(model, options):
         for name in options.cases:
             case = cases.make(name, tokenizer, options)
             runs.append(measure.run_case(case, timed, engines[contenders.REFERENCE], peak, options))
-            text = report.write(model, files, runs, engines, failed, options)  # what is known is kept if the run ends here
+            # After each case, so that what is known is kept if the run is ended.
+            text = report.write(model, files, runs, engines, failed, options)
     finally:
         for engine in engines.values():
             engine.close()

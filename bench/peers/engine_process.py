@@ -2,6 +2,7 @@
 import contextlib
 import json
 import os
+import pathlib
 import select
 import subprocess
 import tempfile
@@ -46,6 +47,15 @@ class LineProcess:
         if "error" in answer:
             raise EngineFailure(answer["error"])
         return answer
+
+    def scheduled(self):
+        """Nanoseconds that its threads had a core, and that they waited for one."""
+        ran = waited = 0
+        for file in pathlib.Path(f"/proc/{self.process.pid}/task").glob("*/schedstat"):
+            with contextlib.suppress(OSError):  # a thread may end meanwhile
+                running, waiting, _ = map(int, file.read_text().split())
+                ran, waited = ran + running, waited + waiting
+        return ran, waited
 
     def close(self):
         self.process.kill()

@@ -12,7 +12,7 @@ def siblings(cpu):
 
 
 def cpus_of_their_own(count):
-    """`count` CPUs, no two on one core, out of those that this process may use. The last ones: interrupts like CPU 0."""
+    """`count` CPUs, no two on one core, that this process may use. The last ones, since interrupts like CPU 0."""
     cores = {}
     for cpu in sorted(os.sched_getaffinity(0)):
         cores.setdefault(siblings(cpu), cpu)

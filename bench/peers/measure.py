@@ -102,6 +102,7 @@ class CaseRun:
     def __init__(self, case, engines, peak, options):
         self.case, self.engines, self.peak, self.options = case, engines, peak, options
         self.results, self.peaks, self.repeats = {}, [], {}
+        self.ran = self.waited = 0  # nanoseconds of all engines in their turns
 
     def _try(self, engine, work):
         name = engine.contender.name
@@ -127,9 +128,12 @@ class CaseRun:
         if self.options.threads > 1:
             time.sleep(SETTLE_SECONDS)
         self.peaks.append(self.peak.measure())
+        before = engine.process.scheduled()
         spent = self._try(engine, lambda: engine.time(self.case, self.results[name].batch, self.repeats[name]))
         if spent:
             self.results[name].ms += spent
+            ran, waited = engine.process.scheduled()
+            self.ran, self.waited = self.ran + ran - before[0], self.waited + waited - before[1]
 
     def run(self):
         order = random.Random(1)
@@ -138,6 +142,11 @@ class CaseRun:
             for engine in order.sample(running, len(running)):
                 self.turn(engine)
         self.peaks.append(self.peak.measure())
+
+    @property
+    def share_waited(self):
+        """The share of the engines' time in which another process had their core: figures are too low by about that."""
+        return self.waited / max(1, self.ran + self.waited)
 
     @property
     def peak_gmac_s(self):

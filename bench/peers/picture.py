@@ -55,8 +55,8 @@ def draw(title, pairs):
     for run, figures in pairs:
         more, y = panel(run, figures, y)
         elements += more
-    elements.append(text(MARGIN, y, "Bars: GMAC/s of the linear layers on real tokens, best call of interleaved rounds; the "
-                         "dashed line is what the multiply instruction alone reached.", size=11, fill="#4b5563"))
+    elements.append(text(MARGIN, y, "Bars: GMAC/s of the linear layers on real tokens, best call of interleaved "
+                         "rounds; the dashed line is what the multiply instruction alone reached.", size=11, fill="#4b5563"))
     return (f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{y + MARGIN}" '
             f'viewBox="0 0 {WIDTH} {y + MARGIN}" font-family="sans-serif">\n<rect width="100%" height="100%" '
             'fill="white"/>\n' + "\n".join(elements) + "\n</svg>\n")

@@ -8,7 +8,7 @@ import machine
 import picture
 
 AS_ACCURATE = 5e-4  # a mean cosine that much below ours still counts as ours
-DISTURBED = 1.4  # undisturbed rounds stay within some 1.15
+DISTURBED = 0.03  # of the time waited for a core
 
 
 def macs_per_token(files):
@@ -50,13 +50,12 @@ def rivals(figures, least_cosine=-1):
     return sorted(able, key=lambda one: one.best)
 
 
-def disturbance(figures):
-    """A sentence where engines shared their cores with someone else, as their medians tell; else "". """
-    slow = [one for one in timed(figures) if one.median > DISTURBED * one.best]
-    if not slow:
+def disturbance(run):
+    """A sentence where the engines shared their cores with someone else; else ""."""
+    if run.share_waited < DISTURBED:
         return ""
-    return (f" Disturbed: of {len(slow)} of {len(timed(figures))} engines the median call took over {DISTURBED} times as long as "
-            "the best.")
+    return (f" **Disturbed**: in {100 * run.share_waited:.0f} % of their time the engines waited for a core that others had; "
+            "the peak's loops are too short to.")
 
 
 def ratio_text(one, ours):
@@ -94,7 +93,7 @@ def case_section(run, figures):
     order = sorted(timed(figures), key=lambda one: one.best) + [one for one in figures.values() if one.reason]
     yield f"## {run.case.title}\n"
     yield (f"{run.case.tokens:,} tokens. Peak in these rounds: {run.peak_gmac_s:.0f} GMAC/s by "
-           f"{run.peaks[0]['instruction']}.{disturbance(figures)}\n")
+           f"{run.peaks[0]['instruction']}.{disturbance(run)}\n")
     yield "| engine | best ms | median ms | tokens/s | GMAC/s | of peak | time to ours | cosine: mean, worst | batch |"
     yield "|---|---|---|---|---|---|---|---|---|"
     yield from (case_row(one, ours) for one in order)

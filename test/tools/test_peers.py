@@ -24,13 +24,13 @@ class WordsAsIds:
         return types.SimpleNamespace(ids=[101, *range(1000, 1000 + len(text.split())), 102])
 
 
-def finished_run(milliseconds, cosines):
+def finished_run(milliseconds, cosines, waited=0):
     """A run of one case of 100 tokens in which engine NAME took milliseconds[NAME]; text instead is why it failed."""
     results = {name: types.SimpleNamespace(reason=ms if isinstance(ms, str) else "", ms=[ms], best=ms, median=ms, batch=4,
                                            mean_cosine=cosines.get(name, 1), worst_cosine=cosines.get(name, 1) - 0.001)
                for name, ms in milliseconds.items()}
     case = types.SimpleNamespace(title="a <case>", tokens=100, ids=[[1] * 100])
-    return types.SimpleNamespace(results=results, case=case, peak_gmac_s=100, peaks=[{"instruction": "imul"}])
+    return types.SimpleNamespace(results=results, case=case, peak_gmac_s=100, share_waited=waited, peaks=[{"instruction": "imul"}])
 
 
 def figures_of(run):
@@ -78,6 +78,11 @@ class Report(unittest.TestCase):
         run = finished_run({"nybble-int8": "crashed", "ort-int8": 3.0}, {})
         self.assertIn("| – |", report.summary_row(run, figures_of(run)))
         self.assertIn("crashed", "\n".join(report.case_section(run, figures_of(run))))
+
+    def test_a_run_that_was_disturbed_says_so(self):
+        for waited, says in ((0.5, True), (0.01, False)):
+            run = finished_run({"nybble-int8": 2.0}, {}, waited)
+            self.assertEqual("50 % of their time" in "\n".join(report.case_section(run, figures_of(run))), says)
 
     def test_the_picture_is_well_formed_and_has_a_bar_an_engine(self):
         image = xml.dom.minidom.parseString(picture.draw("a & b", [(self.RUN, figures_of(self.RUN))]))
