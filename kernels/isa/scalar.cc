@@ -14,12 +14,12 @@ namespace nybble::kernels {
 extern const KernelSet kScalarSet;
 const KernelSet kScalarSet = {
     .name = "scalar",
-    .gemm_u8s8 = scalar::gemm<8>,
-    .gemm_u8s7 = scalar::gemm<8>,
-    .gemm_u8s6 = scalar::gemm<8>,
-    .gemm_u8s5 = scalar::gemm<8>,
-    .gemm_u8s4 = scalar::gemm<8>,
-    .gemm_u4s4 = scalar::gemm<4>,
+    .gemm_u8s8 = scalar::gemm<8, 8>,
+    .gemm_u8s7 = scalar::gemm<8, 8>,
+    .gemm_u8s6 = scalar::gemm<8, 8>,
+    .gemm_u8s5 = scalar::gemm<8, 8>,
+    .gemm_u8s4 = scalar::gemm<8, 4>,
+    .gemm_u4s4 = scalar::gemm<4, 4>,
     .quantize_rows_u8 = scalar::quantize_rows_u8,
     .quantize_rows_u4 = scalar::quantize_rows_u4,
     .quantize_ranged_u8 = scalar::quantize_ranged_u8,

@@ -30,7 +30,7 @@ inline void expand_rows(const std::uint8_t* a, std::ptrdiff_t lda, int rows, int
 template <class Product>
 inline void gemm_u4(const GemmArgs& args) noexcept {
   const int depth = padded_depth(args.k), most = kExpandedBytes / depth;
-  if (most == 0) return scalar::gemm<4>(args);  // K > 24576: no encoder has such layers
+  if (most == 0) return scalar::gemm<4, 4>(args);  // K > 24576: no encoder has such layers
   const int step = most > Product::kRows ? most / Product::kRows * Product::kRows : most;
   alignas(64) std::uint8_t codes[kExpandedBytes];
   for (int row = 0; row < args.m; row += step) {
