@@ -97,7 +97,7 @@ struct ModelInfo {
   Weights weights = Weights::int8;
   std::string isa;
   int threads = 1;
-  std::string bits;              ///< "exact (numerics 0)" or "machine-dependent"
+  std::string bits;              ///< "exact (numerics 1)" or "machine-dependent"
   std::size_t linear_bytes = 0;  ///< the linears' weights as held in memory
   std::size_t table_bytes = 0;   ///< embedding tables and vectors
   std::size_t file_bytes = 0;    ///< the weight files
