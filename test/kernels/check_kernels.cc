@@ -1,17 +1,24 @@
 // Checks every entry of an instruction set against the scalar set, bit by bit, entry by entry.
 //
-//   check_kernels --isa NAME [--function NAME] [--seed N] [--every N]
+//   check_kernels --isa NAME [--function NAME] [--seed N] [--every N] [--bench]
 //   check_kernels --list      prints the entries' names
 //
 // --every N runs one case of N, for an emulated CPU; N prime to the lists of sizes (31) meets every size of
-// each list. Exits with 0, 1 (a difference), 2 (usage) or 77 (this CPU cannot run the set).
+// each list. --bench then hands over to `nybble bench kernels`, which times what was checked. Exits with 0, 1
+// (a difference), 2 (usage) or 77 (this CPU cannot run the set).
+#include <unistd.h>
+
+#include <cerrno>
 #include <charconv>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <filesystem>
 #include <iterator>
 #include <random>
+#include <string>
 #include <string_view>
+#include <vector>
 
 #include "kernels/cpu.h"
 #include "kernels/float_environment.h"
@@ -67,11 +74,16 @@ struct Options {
   std::string isa, function;
   std::uint64_t seed = std::random_device{}();
   long every = 1;
+  bool bench = false;
 };
 
 bool parse(int argc, char** argv, Options& options) {
   for (int i = 1; i < argc; ++i) {
     const std::string_view flag = argv[i];
+    if (flag == "--bench") {
+      options.bench = true;
+      continue;
+    }
     if (++i == argc) return false;
     const std::string_view value = argv[i];
     if (flag == "--isa")
@@ -123,6 +135,18 @@ bool dispatches_to(const std::string& name) {
   return true;
 }
 
+/// Becomes `nybble bench kernels` of the same build; returns where that is not there.
+int run_benchmark(const Options& options) {
+  const std::string program = std::filesystem::read_symlink("/proc/self/exe").parent_path() / "../../nybble";
+  std::vector<const char*> words = {"nybble", "bench", "kernels", "--isa", options.isa.c_str()};
+  if (!options.function.empty()) words.insert(words.end(), {"--op", options.function.c_str()});
+  words.push_back(nullptr);
+  std::fflush(nullptr);
+  execv(program.c_str(), const_cast<char**>(words.data()));
+  std::fprintf(stderr, "%s: %s\n", program.c_str(), std::strerror(errno));
+  return 2;
+}
+
 int run(const Options& options) {
   const RegisteredSet* entry = registered(options.isa);
   if (entry == nullptr)
@@ -141,7 +165,8 @@ int run(const Options& options) {
     failures += check_entry(e, *entry->set, options);
   }
   if (ran == 0) return std::fprintf(stderr, "no entry '%s'\n", options.function.c_str()), 2;
-  return failures == 0 ? 0 : 1;
+  if (failures != 0) return 1;
+  return options.bench ? run_benchmark(options) : 0;
 }
 
 }  // namespace
@@ -154,7 +179,8 @@ int main(int argc, char** argv) {
   }
   nybble::kernels::test::Options options;
   if (!nybble::kernels::test::parse(argc, argv, options)) {
-    std::fprintf(stderr, "usage: check_kernels --isa NAME [--function NAME] [--seed N] [--every N]\n");
+    std::fprintf(stderr,
+                 "usage: check_kernels --isa NAME [--function NAME] [--seed N] [--every N] [--bench]\n");
     return 2;
   }
   return nybble::kernels::test::run(options);
