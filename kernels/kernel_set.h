@@ -90,9 +90,9 @@ struct RangedRows {
   RowScale* rows;  ///< [m][row_block_count(k)]
 };
 
-/// Rows to activate in place and to quantize.
+/// Rows to activate and to quantize.
 struct ActivatedRows {
-  float* x;  ///< [m][ldx], k values a row
+  float* x;  ///< [m][ldx], k values a row; of the blocks taken, anything is left
   std::ptrdiff_t ldx;
   int m, k;
   int block_begin, block_end;  ///< the blocks of each row to take, within 0..row_block_count(k)
@@ -288,8 +288,8 @@ struct KernelSet {
                            std::ptrdiff_t ldq, RowScale* rows) noexcept;
   /// quantize_rows_u8 of rows whose ranges are known (EpilogueArgs::ranges): the same bits.
   void (*quantize_ranged_u8)(const RangedRows& args) noexcept;
-  /// x becomes gelu_erf_q(x), and is quantized as by quantize_rows_u8. Cheaper than the epilogue and
-  /// quantize_ranged_u8 where the rows of some panels of the product are still in cache.
+  /// The codes and rows that quantize_rows_u8 makes of gelu_erf_q(x); x is spent. Cheaper than the epilogue
+  /// and quantize_ranged_u8 where the rows of some panels of the product are still in cache.
   void (*gelu_quantize_rows_u8)(const ActivatedRows& args) noexcept;
   /// The largest |x[i]|, i < n; NaN (canonical) where any x is NaN or infinite.
   float (*absmax)(const float* x, std::ptrdiff_t n) noexcept;

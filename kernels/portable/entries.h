@@ -6,6 +6,7 @@
 #include "kernels/portable/norms.h"
 #include "kernels/portable/pack.h"
 #include "kernels/portable/quantize.h"
+#include "kernels/portable/quantize_activated.h"
 #include "kernels/portable/rotary.h"
 #include "kernels/portable/rows.h"
 #include "kernels/portable/softmax.h"
@@ -20,7 +21,7 @@ constexpr KernelSet portable_entries(const char* name) {
   set.quantize_rows_u8 = quantize_rows_u8<V>;
   set.quantize_rows_u4 = quantize_rows_u4<V>;
   set.quantize_ranged_u8 = quantize_ranged_u8<V>;
-  set.gelu_quantize_rows_u8 = activate_quantize_rows_u8<V, gelu_erf_q<V>>;
+  set.gelu_quantize_rows_u8 = activate_quantize_rows_u8<V, gelu_erf_q_ranged<V>>;
   set.absmax = absmax<V>;
   set.pack = pack<V>;
   set.unpack = unpack<V>;

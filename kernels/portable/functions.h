@@ -72,14 +72,29 @@ inline V gelu_erf(V x) {
   return V::fnma(a, tail, positive_part(x));
 }
 
+/// positive - a · p(a)²: gelu_erf_q from max(x, 0) and a = min(|x|, 3.7).
+template <class V>
+inline V less_gelu_tail(V positive, V a) {
+  V p = V::set(kGeluQCoefficients[4]);
+#pragma GCC unroll 4
+  for (int j = 3; j >= 0; --j) p = V::fma(p, a, V::set(kGeluQCoefficients[j]));
+  return V::fnma(a * p, p, positive);
+}
+
 /// gelu_erf to 2.4e-4 by the square of one polynomial and no division: for values about to be quantized to 8
 /// bits. The square halves the degree that the same error needs: 6 multiplications in all.
 template <class V>
 inline V gelu_erf_q(V x) {
   const V a = V::min_unsigned(V::abs(x), V::set(3.7F));  // 3.7 for NaN
-  V p = V::set(kGeluQCoefficients[4]);
-  for (int j = 3; j >= 0; --j) p = V::fma(p, a, V::set(kGeluQCoefficients[j]));
-  return V::fnma(a * p, p, positive_part(x));
+  return less_gelu_tail(positive_part(x), a);
+}
+
+/// gelu_erf_q, of NaN some NaN without a sign: where a range sees it next and it goes nowhere else. 2
+/// operations of 13 less.
+template <class V>
+inline V gelu_erf_q_ranged(V x) {
+  const V a = V::min(V::set(3.7F), V::abs(x));  // of two, one of them NaN, the second
+  return less_gelu_tail(V::max_signed(x, V::set(0.0F)), a);
 }
 
 /// 0.5·x·(1 + tanh(u)) = x / (1 + exp(-2u)), u = √(2/π)·(x + 0.044715·x³).

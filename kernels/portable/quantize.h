@@ -136,25 +136,12 @@ struct BlockWalk {
   int length(const Place& at) const { return at.block + 1 < blocks ? depth : k - at.block * depth; }
 };
 
-/// What the first pass over a block does to 16 values: nothing but to find their range, or an activation.
+/// What the first pass over a block does with 16 values: nothing but to find their range.
 template <class V>
 struct Unchanged {
   [[gnu::always_inline]] static void pass(const float* x, RangeLanes<V>& lanes) { lanes.widen(V::load(x)); }
   [[gnu::always_inline]] static void pass_first(const float* x, int n, RangeLanes<V>& lanes) {
     lanes.widen(V::load_first(x, n));
-  }
-};
-
-template <class V, V (*function)(V)>
-struct Activated {
-  [[gnu::always_inline]] static void pass(float* x, RangeLanes<V>& lanes) {
-    const V value = function(V::load(x));
-    value.store(x);
-    lanes.widen(value);
-  }
-  [[gnu::always_inline]] static void pass_first(float* x, int n, RangeLanes<V>& lanes) {
-    function(V::load_first(x, n)).store_first(x, n);
-    lanes.widen(V::load_first(x, n));  // f(0) beyond the row must not count
   }
 };
 
@@ -241,12 +228,6 @@ void quantize_rows_u8(const float* x, std::ptrdiff_t ldx, int m, int k, std::uin
                       RowScale* rows) noexcept {
   quantize_by_passes<V, Unchanged<V>>(
       BlockWalk<const float>{x, ldx, m, k, 0, row_block_count(k), q, ldq, rows});
-}
-
-/// Each value becomes function(value) before its row is quantized.
-template <class V, V (*function)(V)>
-void activate_quantize_rows_u8(const ActivatedRows& args) noexcept {
-  quantize_by_passes<V, Activated<V, function>>(walk_of(args));
 }
 
 template <class V>
