@@ -31,10 +31,11 @@ struct RowAddresses {
 inline constexpr std::ptrdiff_t kAhead = 2048;
 
 /// Fetches what is needed soon into L1 and what is needed `far` bytes later into L2. Where weights only run
-/// past once (few rows, strips of 64 columns) the latter would take a fifth of the speed.
+/// past once (few rows, strips of 64 columns) the latter would take a fifth of the speed: only what is needed
+/// next, from further ahead.
 template <bool Stream>
 [[gnu::always_inline]] inline void fetch(const std::byte* b, std::ptrdiff_t far) {
-  _mm_prefetch(reinterpret_cast<const char*>(b + kAhead), _MM_HINT_T0);
+  _mm_prefetch(reinterpret_cast<const char*>(b + (Stream ? kStreamAhead : kAhead)), _MM_HINT_T0);
   if constexpr (!Stream) _mm_prefetch(reinterpret_cast<const char*>(b + far), _MM_HINT_T1);
 }
 

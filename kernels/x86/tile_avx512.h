@@ -36,6 +36,10 @@ inline Strip strip_of(Panel panel, int column) {
 /// Makes the next read of memory a load again: g++ would rather keep what it broadcast, and spill sums.
 inline void forget() { __asm__ volatile("" : : : "memory"); }
 
+/// How far ahead of their use weights are fetched that only run past once, often from memory: at 50 GB/s and
+/// 100 ns that is 5 KB under way, and the end of a panel takes some more.
+inline constexpr std::ptrdiff_t kStreamAhead = 8192;
+
 /// Sums start at -zero·colsum of K block `block` (`rows` stands at its parameters, `blocks` a row): what
 /// would be an addition at the end costs nothing here, where the multipliers still work on the tile before.
 template <int Rows, int Blocks>
@@ -207,11 +211,15 @@ template <int Rows, int Blocks>
 ///   void sums(a, lda, strip, begin, end, nullptr or the zero codes of the group, sum)
 /// which adds the products over [begin, end), begin a multiple of 32; both sides are padded to 64 with
 /// products of 0; and kRows, the rows of a tile of 32 columns, with kFewRows, up to which a strip is 64
-/// columns wide, and the same for ShortTiles. `strip` and `rows` by value: after each store through a vector
-/// type a reference would have to be read again. Never inlined into each other: g++ 12 would move sums from
-/// register to register for the sake of the other forms.
+/// columns wide, and the same for ShortTiles. `strip` and `rows` are copied, because after each store through
+/// a vector type a reference would have to be read again, and by the tile: passed by value they are copied in
+/// wide pieces, which wait until the narrow stores that wrote them have left for the cache. Never inlined
+/// into each other: g++ 12 would move sums from register to register for the sake of the other forms.
 template <class Product, int Rows, int Blocks>
-[[gnu::noinline]] inline void tile_single(const GemmArgs& args, const Strip strip, const RowBlock rows) {
+[[gnu::noinline]] inline void tile_single(const GemmArgs& args, const Strip& strip_at,
+                                          const RowBlock& rows_at) {
+  const Strip strip = strip_at;
+  const RowBlock rows = rows_at;
   const std::ptrdiff_t ldc = args.ldc;
   __m512i sum[Rows][Blocks];
   start_centred(strip, rows.rows, 0, 1, sum);
@@ -220,7 +228,10 @@ template <class Product, int Rows, int Blocks>
 }
 
 template <class Product, int Rows, int Blocks>
-[[gnu::noinline]] inline void tile_blocks(const GemmArgs& args, const Strip strip, const RowBlock rows) {
+[[gnu::noinline]] inline void tile_blocks(const GemmArgs& args, const Strip& strip_at,
+                                          const RowBlock& rows_at) {
+  const Strip strip = strip_at;
+  const RowBlock rows = rows_at;
   const int blocks = row_block_count(args.k, args.format), depth = row_block_depth(args.k, args.format);
   for (int block = 0; block < blocks; ++block) {
     const int begin = block * depth, end = block + 1 < blocks ? begin + depth : args.k;
@@ -236,7 +247,10 @@ template <class Product, int Rows, int Blocks>
 
 /// In groups: h in registers, f in C from one block of row parameters to the next.
 template <class Product, int Rows, int Blocks>
-[[gnu::noinline]] inline void tile_groups(const GemmArgs& args, const Strip strip, const RowBlock rows) {
+[[gnu::noinline]] inline void tile_groups(const GemmArgs& args, const Strip& strip_at,
+                                          const RowBlock& rows_at) {
+  const Strip strip = strip_at;
+  const RowBlock rows = rows_at;
   const int blocks = row_block_count(args.k, args.format), depth = row_block_depth(args.k, args.format);
   for (int block = 0; block < blocks; ++block) {
     const int begin = block * depth, end = block + 1 < blocks ? begin + depth : args.k;
@@ -261,8 +275,10 @@ template <class Product, int Rows, int Blocks>
 
 /// In groups that are also the blocks of row parameters: f in registers.
 template <class Product, int Rows, int Blocks>
-[[gnu::noinline]] inline void tile_equal_groups(const GemmArgs& args, const Strip strip,
-                                                const RowBlock rows) {
+[[gnu::noinline]] inline void tile_equal_groups(const GemmArgs& args, const Strip& strip_at,
+                                                const RowBlock& rows_at) {
+  const Strip strip = strip_at;
+  const RowBlock rows = rows_at;
   const int blocks = row_block_count(args.k, args.format), depth = row_block_depth(args.k, args.format);
   __m512 f[Rows][Blocks];
   start_floats<Rows, Blocks>(strip.panel.bias, f);
@@ -281,8 +297,10 @@ template <class Product, int Rows, int Blocks>
 
 /// Per channel with short blocks of row parameters: f in registers.
 template <class Product, int Rows, int Blocks>
-[[gnu::noinline]] inline void tile_short_blocks(const GemmArgs& args, const Strip strip,
-                                                const RowBlock rows) {
+[[gnu::noinline]] inline void tile_short_blocks(const GemmArgs& args, const Strip& strip_at,
+                                                const RowBlock& rows_at) {
+  const Strip strip = strip_at;
+  const RowBlock rows = rows_at;
   const int blocks = row_block_count(args.k, args.format), depth = row_block_depth(args.k, args.format);
   __m512 f[Rows][Blocks];
   start_floats<Rows, Blocks>(nullptr, f);
@@ -358,7 +376,7 @@ inline void tile_of_rows(const GemmArgs& args, const Strip& strip, const RowBloc
 
 /// All rows of a strip of Blocks · 16 columns, in nearly equal row blocks of up to Rows.
 template <class Tiles, int Rows, int Blocks>
-inline void strip_of_rows(const GemmArgs& args, int p, Strip strip, int first_row) {
+inline void strip_of_rows(const GemmArgs& args, int p, Strip& strip, int first_row) {
   const int blocks = (args.m + Rows - 1) / Rows;
   for (int i = 0; i < blocks; ++i) {
     RowBlock rows = row_block(args, p, i, blocks);
@@ -368,10 +386,29 @@ inline void strip_of_rows(const GemmArgs& args, int p, Strip strip, int first_ro
   }
 }
 
+/// Always inlined, and what calls it: g++ drops calls that have no result and no effect but on caches.
+template <_mm_hint Level>
+[[gnu::always_inline]] inline void fetch_lines(const std::byte* from, std::ptrdiff_t bytes) {
+  for (std::ptrdiff_t at = 0; at < bytes; at += 64) {
+    _mm_prefetch(reinterpret_cast<const char*>(from + at), Level);
+  }
+}
+
+/// Before a panel of which the weights run past once: fetches those that the panel before, looking ahead
+/// across its own trailer, left out, and the next panel's trailer, which would be waited for; that of groups,
+/// a tenth of a panel, only into L2. `panel_bytes`: from one panel to the next.
+[[gnu::always_inline]] inline void fetch_stream(const Panel& panel, std::ptrdiff_t panel_bytes,
+                                                std::ptrdiff_t trailer, bool grouped) {
+  fetch_lines<_MM_HINT_T0>(panel.weights + kStreamAhead - trailer, trailer);
+  const std::byte* next = panel.weights + 2 * panel_bytes - trailer;
+  grouped ? fetch_lines<_MM_HINT_T1>(next, trailer) : fetch_lines<_MM_HINT_T0>(next, trailer);
+}
+
 template <class Tiles>
 inline void panels(const GemmArgs& args, int first_row) {
   const std::uint32_t row_scale = greatest_row_scale(args);
   const auto panel_bytes = static_cast<std::ptrdiff_t>(panel_offset(args.k, 1, args.format));
+  const auto trailer = static_cast<std::ptrdiff_t>(panel_trailer_bytes(args.k, args.format));
   for (int p = args.panel_begin; p < args.panel_end; ++p) {
     const Panel panel = panel_of(args, p);
     const bool nan = args.format.group == 0 && may_be_nan(row_scale, panel.scale, panel.width);
@@ -380,6 +417,7 @@ inline void panels(const GemmArgs& args, int first_row) {
       strip.may_be_nan = nan;
       strip.far = panel_bytes;  // of the next panel, while the first row block passes
       if (args.m <= Tiles::kFewRows && panel.width == kPanelColumns) {
+        fetch_stream(panel, panel_bytes, trailer, args.format.group != 0);
         strip_of_rows<Tiles, Tiles::kFewRows, 4>(args, p, strip, first_row);
         column += 64;
       } else if (panel.width - column >= 32) {
