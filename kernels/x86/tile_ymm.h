@@ -24,12 +24,12 @@ template <int Row, int Offset>
   if constexpr (Row % 3 == 0) {
     __asm__ volatile("vpbroadcastd %c2(%1), %0"
                      : "=x"(quad)
-                     : "r"(base), "i"(Offset), "m"(*reinterpret_cast<const char(*)[]>(base)));
+                     : "r"(base), "i"(Offset), "m"(*reinterpret_cast<const char(*)[1 << 20]>(base)));
   } else {
     __asm__ volatile("vpbroadcastd %c2(%1, %3, %c4), %0"
                      : "=x"(quad)
                      : "r"(base), "i"(Offset), "r"(stride), "i"(Row % 3),
-                       "m"(*reinterpret_cast<const char(*)[]>(base)));
+                       "m"(*reinterpret_cast<const char(*)[1 << 20]>(base)));
   }
   return quad;
 }
