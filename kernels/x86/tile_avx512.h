@@ -387,7 +387,7 @@ inline void strip_of_rows(const GemmArgs& args, int p, Strip& strip, int first_r
 }
 
 /// Always inlined, and what calls it: g++ drops calls that have no result and no effect but on caches.
-template <_mm_hint Level>
+template <auto Level>
 [[gnu::always_inline]] inline void fetch_lines(const std::byte* from, std::ptrdiff_t bytes) {
   for (std::ptrdiff_t at = 0; at < bytes; at += 64) {
     _mm_prefetch(reinterpret_cast<const char*>(from + at), Level);
