@@ -239,22 +239,6 @@ void bench_quantize_ranged_u8(EntryBench& bench) {
 
 void bench_gelu_quantize_rows_u8(EntryBench& bench) { bench_requantization(bench, &Requantization::by_rows); }
 
-void bench_embed_sum(EntryBench& bench) {
-  constexpr int kTokens = 16, kN = 384, kTableRows = 100;
-  Floats table(kTableRows * kN), y(kTokens * kN);
-  std::vector<std::int32_t> ids(kTokens), zeros(kTokens);
-  for (int i = 0; i < kTokens; ++i) ids[static_cast<std::size_t>(i)] = i * 6;
-  bench.time({.what = fmt::format("{} tokens of {}", kTokens, kN),
-              .elements = kTokens * kN,
-              .bytes = 16.0 * kTokens * kN,
-              .m = kTokens,
-              .n = kN},
-             {y.bytes()}, [&](const KernelSet& set) {
-               set.embed_sum(ids.data(), ids.data(), zeros.data(), table.data(), table.data(), table.data(),
-                             kTokens, kN, y.data(), kN);
-             });
-}
-
 void bench_embed_tables(EntryBench& bench) {
   constexpr int kTokens = 16, kN = 384, kTableRows = 100;
   Floats table(kTableRows * kN), scales(kTableRows), y(kTokens * kN);

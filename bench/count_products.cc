@@ -13,8 +13,10 @@
 #include <cstring>
 #include <dnnl.hpp>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "bench/products.h"
 #include "kernels/float_environment.h"
 #include "kernels/registry.h"
 #include "nybble/error.h"
@@ -28,31 +30,10 @@ struct Shape {
   int m, n, k;
 };
 
-struct Product {
-  const char* name;
-  void (*KernelSet::*entry)(const GemmArgs&) noexcept;
-  PackFormat format;
-  int row_bits = 8;
-};
-
-// The list to extend with a product.
-constexpr Product kProducts[] = {
-    {"u8s8", &KernelSet::gemm_u8s8, {}},
-    {"u8s7", &KernelSet::gemm_u8s7, {.bits = 7}},
-    {"u8s6", &KernelSet::gemm_u8s6, {.bits = 6}},
-    {"u8s5", &KernelSet::gemm_u8s5, {.bits = 5}},
-    {"u8s5 g128", &KernelSet::gemm_u8s5, {.bits = 5, .group = 128}},
-    {"u8s4", &KernelSet::gemm_u8s4, {.bits = 4}},
-    {"u8s4 g128", &KernelSet::gemm_u8s4, {.bits = 4, .group = 128}},
-    {"u8s4 g32", &KernelSet::gemm_u8s4, {.bits = 4, .group = 32}},
-    {"u4s4", &KernelSet::gemm_u4s4, {.bits = 4}, 4},
-    {"u4s4 b64", &KernelSet::gemm_u4s4, {.bits = 4, .group = 64, .row_block = 64}, 4},
-};
-
-/// 64-byte aligned bytes, each 0x55: a code of every format.
+/// Zeroed memory at a 64-byte boundary.
 class Buffer {
  public:
-  explicit Buffer(std::size_t bytes) : memory_(bytes + 64, std::byte{0x55}) {}
+  explicit Buffer(std::size_t bytes) : memory_(bytes + 64) {}
   template <class T>
   T* as() {
     const auto at = reinterpret_cast<std::uintptr_t>(memory_.data());
@@ -75,35 +56,30 @@ std::uint64_t instructions_of(Call call) {
   return ticks(call) - ticks([] {});
 }
 
-void print(const char* kernel, const std::string& isa, const Shape& s, std::uint64_t instructions) {
+void print(std::string_view kernel, const std::string& isa, const Shape& s, std::uint64_t instructions) {
   const double macs = static_cast<double>(s.m) * s.n * s.k;
   std::printf(
       "{\"kernel\":\"%s\",\"isa\":\"%s\",\"m\":%d,\"n\":%d,\"k\":%d,\"instructions\":%llu,\"per_mac\":%.6f}"
       "\n",
-      kernel, isa.c_str(), s.m, s.n, s.k, static_cast<unsigned long long>(instructions),
+      std::string(kernel).c_str(), isa.c_str(), s.m, s.n, s.k, static_cast<unsigned long long>(instructions),
       static_cast<double>(instructions) / macs);
   std::fflush(stdout);
 }
 
-/// One layer packed in the format of a product; for every m.
+/// One layer packed in the format of a product; for every m. Counts depend on shapes alone, so the values are
+/// any.
 void count_product(const KernelSet& set, const Product& product, int n, int k,
                    const std::vector<int>& row_counts) {
-  const int groups = std::max(1, group_count(k, product.format)), most = row_counts.back();
+  const int most = row_counts.back(), ldc = padded_columns(n);
   const std::vector<float> weights(static_cast<std::size_t>(n) * k, 3.0F), bias(n, 0.5F);
-  const std::vector<float> scale(static_cast<std::size_t>(n) * groups, 1.0F);
-  Buffer pack(packed_bytes(n, k, product.format)), c(static_cast<std::size_t>(most) * padded_columns(n) * 4);
-  for (int p = 0; p < panel_count(n); ++p)
-    set.pack(
-        {weights.data(), k, n, k, scale.data(), nullptr, bias.data(), pack.as<std::byte>(), product.format},
-        p);
-  const int lda = padded_depth(k) * product.row_bits / 8;
-  Buffer a(static_cast<std::size_t>(most) * lda);
-  const std::vector<RowScale> rows(static_cast<std::size_t>(most) * row_block_count(k, product.format),
-                                   {0.01F, 7});
+  const std::vector<float> x(static_cast<std::size_t>(most) * k, 0.7F);
+  Buffer pack(packed_bytes(n, k, product.format)), c(static_cast<std::size_t>(most) * ldc * 4);
+  pack_weights(product, set, weights, bias, n, k, pack.as<std::byte>());
+  const QuantizedRows rows(product, set, x, most, k);
   for (const int m : row_counts) {
-    const GemmArgs args{.a = a.as<std::uint8_t>(),
-                        .lda = lda,
-                        .rows = rows.data(),
+    const GemmArgs args{.a = rows.codes.data(),
+                        .lda = static_cast<std::ptrdiff_t>(rows.row_bytes),
+                        .rows = rows.scales.data(),
                         .b = pack.as<std::byte>(),
                         .m = m,
                         .n = n,
@@ -111,14 +87,10 @@ void count_product(const KernelSet& set, const Product& product, int n, int k,
                         .panel_begin = 0,
                         .panel_end = panel_count(n),
                         .c = c.as<float>(),
-                        .ldc = padded_columns(n),
+                        .ldc = ldc,
                         .epilogue = nullptr,
                         .format = product.format};
-    const std::uint64_t count = instructions_of([&] { (set.*product.entry)(args); });
-    print(product.name, set.name, {m, n, k}, count);
-    // More than an instruction a multiplication: the set still has the reference's product, of no interest
-    // here.
-    if (count > static_cast<std::uint64_t>(m) * n * k) return;
+    print(product.name, set.name, {m, n, k}, instructions_of([&] { (set.*product.gemm)(args); }));
   }
 }
 
@@ -170,18 +142,18 @@ void count_onednn(const std::string& isa, const Shape& s, bool as_floats) {
   execute();  // the first call resolves symbols and allocates
   const std::uint64_t count = instructions_of(execute);
   const std::string name = as_floats ? "oneDNN f32 " : "oneDNN s32 ";
-  print((name + description.impl_info_str()).c_str(), isa, s, count);
+  print(name + description.impl_info_str(), isa, s, count);
 }
 
 /// `wanted` names products, "oneDNN" among them; empty: all.
 void count_all(const KernelSet& set, const std::vector<std::string>& wanted) {
-  const auto want = [&](const char* name) {
+  const auto want = [&](std::string_view name) {
     return wanted.empty() || std::find(wanted.begin(), wanted.end(), name) != wanted.end();
   };
   const FloatEnvironment environment;
   const std::vector<int> row_counts = {1, 16, 32, 128};
   for (const auto& [n, k] : {std::pair{384, 384}, {1536, 384}, {768, 768}, {768, 3072}}) {
-    for (const Product& product : kProducts) {
+    for (const Product& product : products()) {
       if (want(product.name)) count_product(set, product, n, k, row_counts);
     }
     for (const int m : row_counts) {
@@ -195,16 +167,16 @@ void count_all(const KernelSet& set, const std::vector<std::string>& wanted) {
 
 int main(int argc, char** argv) {
   std::string isa;
-  std::vector<std::string> products;
+  std::vector<std::string> wanted;
   for (int i = 1; i + 1 < argc; i += 2) {
     const std::string flag = argv[i];
     if (flag == "--isa") isa = argv[i + 1];
-    if (flag == "--product") products.emplace_back(argv[i + 1]);
+    if (flag == "--product") wanted.emplace_back(argv[i + 1]);
   }
   if (isa.empty() || argc % 2 == 0)
     return std::fprintf(stderr, "usage: count_products --isa NAME [--product NAME]...\n"), 2;
   try {
-    nybble::bench::count_all(nybble::kernels::find_set(isa), products);
+    nybble::bench::count_all(nybble::kernels::find_set(isa), wanted);
   } catch (const std::exception& error) {
     return std::fprintf(stderr, "count_products: %s\n", error.what()), 1;
   }

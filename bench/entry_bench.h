@@ -89,7 +89,6 @@ void bench_gelu_tanh(EntryBench& bench);
 void bench_relu(EntryBench& bench);
 void bench_layernorm(EntryBench& bench);
 void bench_attention_f32(EntryBench& bench);
-void bench_embed_sum(EntryBench& bench);
 void bench_mean_pool(EntryBench& bench);
 void bench_l2_normalize(EntryBench& bench);
 void bench_silu(EntryBench& bench);

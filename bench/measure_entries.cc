@@ -28,7 +28,6 @@ constexpr MeasuredEntry kEntries[] = {
     {"layernorm", bench_layernorm},
     {"attention_f32", bench_attention_f32},
     {"attention_s8", bench_attention_s8},
-    {"embed_sum", bench_embed_sum},
     {"mean_pool", bench_mean_pool},
     {"l2_normalize", bench_l2_normalize},
     {"silu", bench_silu},

@@ -13,7 +13,7 @@
 
 namespace nybble::kernels {
 
-/// How one block of a row was quantized: x ≈ scale · (q - zero). zero is in 1..255.
+/// How one block of a row was quantized: x ≈ scale · (q - zero). zero is in 1..255, of 4-bit rows in 0..15.
 struct RowScale {
   float scale;
   std::int32_t zero;
@@ -23,9 +23,10 @@ struct RowScale {
 /// j mod 16. All zeros is the range of nothing. NaN and infinity stay visible: some high is ≥ 0x7F800000 or
 /// some low ≥ 0xFF800000.
 struct RowRange {
-  std::int32_t high[16];  ///< the greatest of 0 and the bits as signed integers: the greatest value, or 0
-  std::uint32_t
-      low[16];  ///< the greatest of the bits as unsigned integers: with its sign set the least value
+  /// The greatest of 0 and the bits as signed integers: the greatest value, or 0.
+  std::int32_t high[16];
+  /// The greatest of the bits as unsigned integers: the least value where its sign is set.
+  std::uint32_t low[16];
 };
 
 /// A finished tile of a product: `data` is [rows][cols] with stride `ld`, and stands at (row, column) of C.
@@ -115,14 +116,13 @@ struct NormArgs {
   int m, n;
   float* y;  ///< [m][ldy]; may be x or residual (same stride)
   std::ptrdiff_t ldy;
-  float* sum =
-      nullptr;  ///< [m][lds]: where h goes, for the next residual, or null; may be x or residual, not y
+  /// [m][lds]: where h goes, for the next residual, or null; may be x or residual, not y
+  float* sum = nullptr;
   std::ptrdiff_t lds = 0;
   std::uint8_t* q = nullptr;  ///< [m][ldq], or null: y quantized as by quantize_rows_u8
   std::ptrdiff_t ldq = 0;
   RowScale* rows = nullptr;  ///< [m][row_block_count(n)] where there is q
 };
-using LayerNormArgs = NormArgs;
 
 /// Arguments of the gate of a gated layer (Shazeer 2020, eq. 6): out = activation(gate) · up. The product
 /// before it leaves both halves in each row of C, in either order: `gate` and `up` say where.
@@ -330,11 +330,6 @@ struct KernelSet {
   /// one with NaN or +infinity among its scores NaN; NaN or infinity in a column of V makes that column NaN
   /// for all queries, whatever their windows.
   void (*attention_s8)(const AttentionArgs& args) noexcept;
-  /// y[i][·] = ((word[ids[i]] + position[positions[i]]) + type[types[i]]); all tables have rows of n floats.
-  /// The ids were checked by the caller. `type` may be null (then types is not read).
-  void (*embed_sum)(const std::int32_t* ids, const std::int32_t* positions, const std::int32_t* types,
-                    const float* word, const float* position, const float* type, int m, int n, float* y,
-                    std::ptrdiff_t ldy) noexcept;
   /// The sum of rows of up to four tables, each of floats or of codes.
   void (*embed_tables)(const EmbedArgs& args) noexcept;
   /// x [m][ldx], n values a row, as rows of codes for embed_tables: scale = max |x| / 127, code =

@@ -88,12 +88,14 @@ class Binder {
   // ---- one function an op ----
 
   void embed_sum() {
-    named("embed_sum");
-    step_.run = [run = binding_.kernels.embed_sum, word = weight(3), position = weight(4), type = weight(5),
-                 n = width(), out = out()](const Task& task) {
+    named("embed_tables");
+    step_.run = [run = binding_.kernels.embed_tables, word = weight(3), position = weight(4),
+                 type = weight(5), n = width(), out = out()](const Task& task) {
       const Batch& batch = task.batch;
-      run(batch.ids + task.begin, batch.positions + task.begin, batch.types + task.begin, word, position,
-          type, task.end - task.begin, n, task.rows<float>(out), stride(out));
+      const kernels::EmbedTable tables[] = {{batch.ids + task.begin, word},
+                                            {batch.positions + task.begin, position},
+                                            {batch.types + task.begin, type}};
+      run({tables, 3, task.end - task.begin, n, task.rows<float>(out), stride(out)});
     };
   }
 
@@ -102,7 +104,7 @@ class Binder {
     if (has_residual) step_.description.op += "+residual";
     named("layernorm");
     const std::size_t first_weight = has_residual ? 2 : 1;
-    kernels::LayerNormArgs args{};
+    kernels::NormArgs args{};
     args.gamma = weight(first_weight);
     args.beta = weight(first_weight + 1);
     args.epsilon = static_cast<float>(graph::number(node_, "epsilon"));
@@ -112,7 +114,7 @@ class Binder {
     args.ldy = stride(out());
     step_.run = [run = binding_.kernels.layernorm, args, x = in(0), residual = has_residual ? in(1) : in(0),
                  has_residual, out = out()](const Task& task) {
-      kernels::LayerNormArgs call = args;
+      kernels::NormArgs call = args;
       call.x = task.rows<float>(x);
       call.residual = has_residual ? task.rows<float>(residual) : nullptr;
       call.m = task.end - task.begin;

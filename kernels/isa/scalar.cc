@@ -44,7 +44,6 @@ const KernelSet kScalarSet = {
     .rotary = scalar::rotary,
     .attention_f32 = scalar::attention_f32,
     .attention_s8 = scalar::attention_s8,
-    .embed_sum = scalar::embed_sum,
     .embed_tables = scalar::embed_tables,
     .quantize_rows_s8 = scalar::quantize_rows_s8,
     .mean_pool = scalar::mean_pool,

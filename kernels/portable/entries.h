@@ -41,7 +41,6 @@ constexpr KernelSet portable_entries(const char* name) {
   set.softmax = softmax<V>;
   set.rotary = rotary<V>;
   set.attention_f32 = attention_f32<V>;
-  set.embed_sum = embed_sum<V>;
   set.embed_tables = embed_tables<V>;
   set.quantize_rows_s8 = quantize_rows_s8<V>;
   set.mean_pool = mean_pool<V>;

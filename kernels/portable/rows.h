@@ -10,22 +10,6 @@
 
 namespace nybble::kernels {
 
-template <class V>
-void embed_sum(const std::int32_t* ids, const std::int32_t* positions, const std::int32_t* types,
-               const float* word, const float* position, const float* type, int m, int n, float* y,
-               std::ptrdiff_t ldy) noexcept {
-  for (std::ptrdiff_t row = 0; row < m; ++row) {
-    const float* w = word + static_cast<std::ptrdiff_t>(ids[row]) * n;
-    const float* p = position + static_cast<std::ptrdiff_t>(positions[row]) * n;
-    const float* t = type == nullptr ? nullptr : type + static_cast<std::ptrdiff_t>(types[row]) * n;
-    for (int i = 0; i < n; i += 16) {
-      V sum = load_at<V>(w, i, n) + load_at<V>(p, i, n);
-      if (t != nullptr) sum = sum + load_at<V>(t, i, n);
-      store_at(canonical(sum), y + row * ldy, i, n);
-    }
-  }
-}
-
 /// 16 codes as floats, or the first n of them with 0 beyond.
 template <class V>
 inline V codes_at(const std::int8_t* codes, int i, int n) {

@@ -8,20 +8,6 @@
 
 namespace nybble::kernels::scalar {
 
-inline void embed_sum(const std::int32_t* ids, const std::int32_t* positions, const std::int32_t* types,
-                      const float* word, const float* position, const float* type, int m, int n, float* y,
-                      std::ptrdiff_t ldy) noexcept {
-  for (std::ptrdiff_t i = 0; i < m; ++i) {
-    const float* w = word + static_cast<std::ptrdiff_t>(ids[i]) * n;
-    const float* p = position + static_cast<std::ptrdiff_t>(positions[i]) * n;
-    for (int j = 0; j < n; ++j) {
-      float sum = w[j] + p[j];
-      if (type != nullptr) sum += type[static_cast<std::ptrdiff_t>(types[i]) * n + j];
-      y[i * ldy + j] = canonical(sum);
-    }
-  }
-}
-
 inline void embed_tables(const EmbedArgs& args) noexcept {
   for (std::ptrdiff_t row = 0; row < args.m; ++row) {
     for (int i = 0; i < args.n; ++i) {

@@ -30,8 +30,8 @@ template <class Core, int Rows, int Vectors>
 }
 
 /// One tile of a product per channel over a slice of K. Not inlined, nor are the others below: among the code
-/// around it g++ 12 spills sums. Arguments by value: a store through a
-/// vector type may alias all that is behind a reference.
+/// around it g++ 12 spills sums. Arguments by value: a store through a vector type may alias all that is
+/// behind a reference.
 template <class Core, int Rows, int Vectors>
 [[gnu::noinline]] void channel_tile(const Panel panel, const Codes codes, const Depth depth,
                                     const TilePlace<Rows> tile) {
@@ -40,35 +40,26 @@ template <class Core, int Rows, int Vectors>
   finish_single<Core>(sum, panel, tile);
 }
 
-template <class Core, int Rows, int Vectors>
-[[gnu::noinline]] void channel_blocks_tile(const Panel panel, const Slice slice, const Codes codes,
-                                           const Depth depth, const TilePlace<Rows> tile) {
+/// A tile in segments that are the blocks of row parameters: per channel, or (Grouped) groups of that length.
+template <class Core, bool Grouped, int Rows, int Vectors>
+[[gnu::noinline]] void blocks_tile(const Panel panel, const Slice slice, const Codes codes, const Depth depth,
+                                   const TilePlace<Rows> tile) {
   Results<Rows, Vectors> f;
-  begin_results<false>(panel, tile, slice.begin == 0, f);
+  begin_results<Grouped>(panel, tile, slice.begin == 0, f);
   for (int block = slice.begin; block < slice.end; ++block) {
     __m256i sum[Rows][Vectors];
     multiply_segment<Core>(panel, codes, depth, tile, depth.block_begin(block), block,
                            depth.block_begin(slice.begin), sum);
-    add_block<Core>(sum, panel, tile, depth.blocks, block, block - slice.begin, f);
+    if constexpr (Grouped) {
+      fold_block<Core>(sum, panel, tile, depth.blocks, block, block - slice.begin, f);
+    } else {
+      add_block<Core>(sum, panel, tile, depth.blocks, block, block - slice.begin, f);
+    }
   }
-  end_results<false>(panel, tile, slice.end == depth.blocks, f);
+  end_results<Grouped>(panel, tile, slice.end == depth.blocks, f);
 }
 
-/// Groups, of which a block of row parameters has one.
-template <class Core, int Rows, int Vectors>
-[[gnu::noinline]] void group_a_block_tile(const Panel panel, const Slice slice, const Codes codes,
-                                          const Depth depth, const TilePlace<Rows> tile) {
-  Results<Rows, Vectors> f;
-  begin_results<true>(panel, tile, slice.begin == 0, f);
-  for (int block = slice.begin; block < slice.end; ++block) {
-    __m256i sum[Rows][Vectors];
-    multiply_segment<Core>(panel, codes, depth, tile, depth.block_begin(block), block,
-                           depth.block_begin(slice.begin), sum);
-    fold_block<Core>(sum, panel, tile, depth.blocks, block, block - slice.begin, f);
-  }
-  end_results<true>(panel, tile, slice.end == depth.blocks, f);
-}
-
+/// Several groups a block of row parameters.
 template <class Core, int Rows, int Vectors>
 [[gnu::noinline]] void group_tile(const Panel panel, const Slice slice, const Codes codes, const Depth depth,
                                   const TilePlace<Rows> tile) {
@@ -95,11 +86,11 @@ inline void product_tile(const Panel& panel, const Slice& slice, const Codes& co
                          const TilePlace<Rows>& tile) {
   if constexpr (Grouped) {
     if (Core::kRowBits == 4 && depth.segment == depth.block)
-      return group_a_block_tile<Core, Rows, Vectors>(panel, slice, codes, depth, tile);
+      return blocks_tile<Core, true, Rows, Vectors>(panel, slice, codes, depth, tile);
     group_tile<Core, Rows, Vectors>(panel, slice, codes, depth, tile);
   } else {
     if (depth.blocks == 1) return channel_tile<Core, Rows, Vectors>(panel, codes, depth, tile);
-    channel_blocks_tile<Core, Rows, Vectors>(panel, slice, codes, depth, tile);
+    blocks_tile<Core, false, Rows, Vectors>(panel, slice, codes, depth, tile);
   }
 }
 

@@ -112,7 +112,6 @@ void check_softmax(Context& context);
 void check_rotary(Context& context);
 void check_attention_f32(Context& context);
 void check_attention_s8(Context& context);
-void check_embed_sum(Context& context);
 void check_embed_tables(Context& context);
 void check_quantize_rows_s8(Context& context);
 void check_mean_pool(Context& context);

@@ -61,7 +61,6 @@ constexpr Entry kEntries[] = {
     {"rotary", check_rotary},
     {"attention_f32", check_attention_f32},
     {"attention_s8", check_attention_s8},
-    {"embed_sum", check_embed_sum},
     {"embed_tables", check_embed_tables},
     {"quantize_rows_s8", check_quantize_rows_s8},
     {"mean_pool", check_mean_pool},
