@@ -9,6 +9,7 @@
 #include "kernels/registry.h"
 #include "runtime/loaded_model.h"
 #include "runtime/model_folder.h"
+#include "runtime/step_observer.h"
 #include "runtime/text_tokens.h"
 
 namespace nybble {
@@ -176,7 +177,11 @@ Tokens Model::tokenize(std::string_view text) const {
 void runtime::LoadedModel::run(const Batch& batch, const EncodeOptions& options) const {
   if (options.stop.stop_requested()) throw Error(ErrorCode::cancelled, "the call was cancelled");
   const WorkspacePool::Loan workspace = workspaces->borrow(options.wait, options.stop);
-  run_plan(lowered.plan, batch, *workspace, *scheduler);
+  if (!options.observer) return run_plan(lowered.plan, batch, *workspace, *scheduler);
+  Batch observed = batch;
+  observed.observer = options.observer;
+  const TimeSpan time = timed([&] { run_plan(lowered.plan, observed, *workspace, *scheduler); });
+  options.observer->batch_ran(lowered.plan, observed, time);
 }
 
 }  // namespace nybble

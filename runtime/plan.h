@@ -14,6 +14,8 @@
 
 namespace nybble::runtime {
 
+class StepObserver;
+
 /// One batch, as its caller gives it. Pointers stay the caller's.
 struct Batch {
   const std::int32_t* ids = nullptr;         ///< [tokens]
@@ -23,7 +25,8 @@ struct Batch {
   const std::int32_t* order = nullptr;       ///< [sequences]: the sequences, longest first
   int tokens = 0;
   int sequences = 0;
-  float* out = nullptr;  ///< rows of the output, no gaps
+  float* out = nullptr;              ///< rows of the output, no gaps
+  StepObserver* observer = nullptr;  ///< is told of every step, if there is one (step_observer.h)
 };
 
 /// Where the rows of a value lie while a plan runs.

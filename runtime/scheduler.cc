@@ -10,6 +10,7 @@
 
 #include "kernels/float_environment.h"
 #include "kernels/packed_weights.h"
+#include "runtime/step_observer.h"
 
 namespace nybble::runtime {
 
@@ -70,7 +71,15 @@ int rows_per_task(const Plan& plan, int tokens, int threads) {
   return (share + blocks - 1) / blocks;
 }
 
+void run_observed(const Step& step, const Task& task) {
+  task.batch.observer->step_ran(step, task, timed([&] { step.run(task); }));
+}
+
 void run_steps(const Stage& stage, const Task& task) {
+  if (task.batch.observer) {
+    for (const Step& step : stage.steps) run_observed(step, task);
+    return;
+  }
   for (const Step& step : stage.steps) step.run(task);
 }
 

@@ -34,7 +34,8 @@ namespace nybble {
 
 namespace runtime {
 struct LoadedModel;
-}
+class StepObserver;
+}  // namespace runtime
 
 /// "0.1.0"
 NYBBLE_API std::string_view version();
@@ -109,6 +110,8 @@ struct ModelInfo {
 struct EncodeOptions {
   std::stop_token stop;  ///< Error{cancelled} soon after it is triggered; rows written until then stay
   bool wait = true;      ///< false: Error{busy} at once where every workspace is in use
+  /// Told of every step while the call runs; for `nybble profile`, whose interface is not public.
+  runtime::StepObserver* observer = nullptr;
 };
 
 /// What happened to the texts of a call. Text that is no UTF-8 is read as U+FFFD, once for each maximal
