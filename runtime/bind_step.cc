@@ -22,6 +22,7 @@ class Binder {
   Step bind() {
     step_.description.op = std::string(graph::op_name(node_.op));
     step_.description.shape = shape_text();
+    count_bytes();
     switch (node_.op) {
       case Op::embed_sum:
         embed_sum();
@@ -83,6 +84,23 @@ class Binder {
 
   void named(const char* entry) {
     step_.description.kernel = std::string(entry) + "_" + binding_.kernels.name;
+  }
+
+  /// Rows of the values before and behind the node, and of the tables that it looks up.
+  void count_bytes() {
+    std::vector<ValueId> values = node_.inputs;
+    values.push_back(node_.output);
+    for (const ValueId id : values) {
+      const bool is_weight = value(id).kind == graph::ValueKind::weight;
+      if (is_weight && node_.op == Op::embed_sum) {
+        step_.description.bytes_per_token += sizeof(float) * static_cast<std::size_t>(columns(id));
+      }
+      if (is_weight) continue;
+      const bool per_sequence = value(id).shape[0].kind == graph::Extent::Kind::sequences;
+      std::size_t& bytes =
+          per_sequence ? step_.description.bytes_per_sequence : step_.description.bytes_per_token;
+      bytes += home(id).data.row_bytes;
+    }
   }
 
   // ---- one function an op ----
@@ -224,6 +242,7 @@ class Binder {
     args.scale = static_cast<float>(graph::number(node_, "scale"));
     const bool merged = node_.inputs.size() == 1;
     const std::ptrdiff_t hidden = width();
+    step_.description.macs_per_pair = 2.0 * width();  // Q·Kᵀ and P·V
     const Location q = in(0), k = merged ? q : in(1), v = merged ? q : in(2);
     args.ldq = stride(q);
     args.ldk = stride(k);

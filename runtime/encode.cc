@@ -1,8 +1,9 @@
 // The ways into a Model: texts, pairs, ids, streams. All end as batches of sequences.
 #include <algorithm>
+#include <utility>
 
 #include "runtime/loaded_model.h"
-#include "tokenizer/utf8.h"
+#include "runtime/text_block.h"
 
 namespace nybble {
 namespace {
@@ -14,25 +15,17 @@ void check_rows(std::span<float> rows, std::size_t count, std::size_t hidden) {
                                         std::to_string(rows.size()));
 }
 
-/// A text as the tokenizer may read it; `storage` holds it where it had to be repaired. Counts what was wrong
-/// with it.
-std::string_view readable(std::string_view text, std::size_t index, std::string& storage,
-                          EncodeReport& report) {
-  if (tokenizer::is_valid_utf8(text)) return text;
-  tokenizer::RepairedText repaired = tokenizer::repair_utf8(text);
-  if (report.invalid_texts++ == 0) report.first_invalid = index;
-  report.invalid_parts += repaired.replaced;
-  storage = std::move(repaired.text);
-  return storage;
-}
-
 }  // namespace
 
 /// One call: collects sequences, and runs a batch whenever the next would not fit.
 class EncodeCall {
  public:
   EncodeCall(const runtime::LoadedModel& model, const EncodeOptions& options)
-      : model_(model), options_(options), batch_(model.sizes, model.batch_tokens) {}
+      : model_(model),
+        options_(options),
+        batch_(model.sizes, model.batch_tokens),
+        block_(*model.tokenizer, *model.scheduler, model.info.max_tokens, model.batch_tokens,
+               options.observer) {}
 
   /// Where the next batch's rows go: called with the batch's sequences before it runs, and after it ran.
   std::function<float*(std::size_t sequences, std::size_t tokens)> place_rows;
@@ -44,27 +37,21 @@ class EncodeCall {
   }
 
   void add_text(std::string_view text) {
-    std::string storage;
-    const std::string_view valid = readable(text, report_.texts, storage, report_);
-    ids_.clear();
-    types_.clear();
-    if (model_.tokenizer->encode_ids(valid, model_.info.max_tokens, ids_, types_)) ++report_.cut;
-    add_ids(ids_, types_);
+    block_.add(text);
+    if (block_.is_full()) take_block();
   }
-
+  void add_own_text(std::string text) {
+    block_.add_own(std::move(text));
+    if (block_.is_full()) take_block();
+  }
   void add_pair(std::string_view first, std::string_view second) {
-    std::string storage_first, storage_second;
-    const std::string_view a = readable(first, report_.texts, storage_first, report_);
-    const std::string_view b = readable(second, report_.texts, storage_second, report_);
-    const tokenizer::Encoding whole = model_.tokenizer->encode_pair(a, b);
-    if (whole.ids.size() <= model_.info.max_tokens) return add_ids(whole.ids, whole.type_ids);
-    ++report_.cut;
-    const tokenizer::Encoding cut = model_.tokenizer->encode_pair(a, b, model_.info.max_tokens);
-    add_ids(cut.ids, cut.type_ids);
+    block_.add_pair(first, second);
+    if (block_.is_full()) take_block();
   }
 
   /// Runs what is left.
   EncodeReport finish() {
+    take_block();
     run();
     return report_;
   }
@@ -79,11 +66,24 @@ class EncodeCall {
     if (rows_done) rows_done(sequences);
   }
 
+  void take_block() {
+    block_.tokenize([this](const runtime::TokenizedText& text) { add_tokenized(text); });
+  }
+
+  void add_tokenized(const runtime::TokenizedText& text) {
+    if (text.error) std::rethrow_exception(text.error);
+    if (text.invalid_texts > 0 && report_.invalid_texts == 0) report_.first_invalid = report_.texts;
+    report_.invalid_texts += text.invalid_texts;
+    report_.invalid_parts += text.invalid_parts;
+    report_.cut += text.is_cut;
+    add_ids(text.ids, text.types);
+  }
+
   const runtime::LoadedModel& model_;
   const EncodeOptions& options_;
   runtime::BatchBuilder batch_;
+  runtime::TextBlock block_;
   EncodeReport report_;
-  std::vector<std::int32_t> ids_, types_;
 };
 
 namespace {
@@ -173,7 +173,7 @@ EncodeReport Model::encode_stream(
       row(done++, std::span<const float>(rows).subspan(i * hidden, hidden));
   };
   std::string text;
-  while (next(text)) call.add_text(text);
+  while (next(text)) call.add_own_text(std::exchange(text, {}));
   return call.finish();
 }
 

@@ -77,6 +77,10 @@ struct StepDescription {
   std::string kernel;  ///< kernel or primitive by name
   std::size_t weight_bytes = 0;
   double macs_per_token = 0;  ///< multiplications of the linear layers
+  double macs_per_pair = 0;   ///< of attention, for every pair of tokens of a sequence
+  /// What a step must read and write beside its weights, wherever that lies: for each row that is a token's,
+  /// and for each that is a sequence's.
+  std::size_t bytes_per_token = 0, bytes_per_sequence = 0;
 };
 
 struct Step {
