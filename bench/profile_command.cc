@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "bench/chrome_trace.h"
@@ -67,7 +68,7 @@ class ProfiledCalls {
     report.rounds = static_cast<int>(milliseconds_.size());
     report.timing =
         timing_of(model_.info(), clock_.tokens(), milliseconds_, is_f32 ? peaks.floats : peaks.integers);
-    add_lines(best_, peaks, model_.info().threads, report);
+    add_lines(best_, *least_, peaks, report);
     return report;
   }
 
@@ -83,6 +84,8 @@ class ProfiledCalls {
   void run_observed() {
     latest_.clear();
     latest_.call_ran(runtime::timed([&] { clock_.call(input_, &latest_); }));
+    const CallTimes times = times_of(latest_, model_.info().threads);
+    least_ = least_ ? least_of(*least_, times) : times;
     if (best_.events().empty() || latest_.call_seconds() < best_.call_seconds()) best_.take(latest_);
   }
 
@@ -92,6 +95,7 @@ class ProfiledCalls {
   BestPeak integers_, floats_;
   std::vector<double> milliseconds_;
   StepProfile latest_, best_;
+  std::optional<CallTimes> least_;
 };
 
 void profile(ProfileOptions& options) {

@@ -46,24 +46,21 @@ double bytes_of(const StepDescription& step, const WorkDone& work) {
          static_cast<double>(step.bytes_per_sequence) * work.sequences;
 }
 
-std::map<const Step*, StepCost> costs_by_step(const StepProfile& profile) {
-  std::map<const Step*, StepCost> costs;
-  for (const Event& event : profile.events()) {
-    if (event.what != Event::What::step) continue;
-    StepCost& cost = costs[event.step];
-    ++cost.tasks;
-    cost.seconds += event.seconds();
-  }
-  return costs;
-}
-
-StepCost complete(StepCost cost, const StepDescription& step, const ProfileReport& report,
-                  double thread_seconds) {
-  cost.share = cost.seconds / thread_seconds;
+StepCost cost_of(const CallTimes::OfStep& times, const StepDescription& step, const ProfileReport& report) {
+  StepCost cost;
+  cost.tasks = times.tasks;
+  cost.seconds = times.seconds;
+  cost.share = times.seconds / report.thread_seconds;
   cost.macs = macs_of(step, report.work);
   cost.bytes = bytes_of(step, report.work);
   cost.peak_macs = cost.seconds * (multiplies_integers(step) ? report.peaks.integers : report.peaks.floats);
   return cost;
+}
+
+double sum_of(const CallTimes& times) {
+  double seconds = times.tokenizer + times.rest;
+  for (const auto& [step, of_step] : times.steps) seconds += of_step.seconds;
+  return seconds;
 }
 
 bool same_op(const StepDescription& a, const StepDescription& b) {
@@ -78,31 +75,23 @@ void add_to_op(const StepLine& line, std::vector<OpLine>& ops) {
   op->cost += line.cost;
 }
 
-double tokenizer_seconds(const StepProfile& profile) {
-  double seconds = 0;
-  for (const Event& event : profile.events()) {
-    if (event.what == Event::What::tokenize) seconds += event.seconds();
-  }
-  return seconds;
-}
-
 double seconds_of_kind(const ProfileReport& report, std::string_view kind) {
   double seconds = 0;
   for (const StepLine& line : report.steps) seconds += kind_of(*line.step) == kind ? line.cost.seconds : 0;
   return seconds;
 }
 
-void add_kinds(double tokenizer, double thread_seconds, ProfileReport& report) {
-  double rest = thread_seconds;
+void add_kinds(const CallTimes& times, ProfileReport& report) {
   const auto add = [&](std::string_view name, double seconds) {
-    if (seconds <= 0) return;
-    report.kinds.push_back({name, seconds, seconds / thread_seconds});
-    rest -= seconds;
+    report.kinds.push_back({name, seconds, seconds / report.thread_seconds});
   };
-  for (const Kind& kind : kKinds) add(kind.name, seconds_of_kind(report, kind.name));
-  add(kOther, seconds_of_kind(report, kOther));
-  add(kTokenizer, tokenizer);
-  report.kinds.push_back({kRest, rest, rest / thread_seconds});
+  const auto add_some = [&](std::string_view name, double seconds) {
+    if (seconds > 0) add(name, seconds);
+  };
+  for (const Kind& kind : kKinds) add_some(kind.name, seconds_of_kind(report, kind.name));
+  add_some(kOther, seconds_of_kind(report, kOther));
+  add_some(kTokenizer, times.tokenizer);
+  add(kRest, times.rest);
 }
 
 // ---- text ----
@@ -142,12 +131,13 @@ std::string head(const ProfileReport& report, const ModelInfo& model) {
   return fmt::format(
       "{}, {}, {} thread(s), {:.0f} sequence(s), {:.0f} tokens computed, {:.0f} batch(es)\n"
       "best {:.3f} ms, median {:.3f} ms of {} rounds; {:.1f} GMAC/s in linear layers, {:.1f} % of the peak\n"
-      "the call below took {:.3f} ms, looking on included; one thread's peak: {:.1f} GMAC/s in integers, "
+      "below, the least times of as many calls that were observed, {:.3f} ms in all; one thread's peak: "
+      "{:.1f} GMAC/s in integers, "
       "{:.1f} in "
       "floats\n\n",
       machine().cpu, model.isa, model.threads, report.work.sequences, report.work.tokens, report.work.batches,
       timing.ms_best, timing.ms_median, report.rounds, timing.gmac_s, 100 * timing.peak_share,
-      1e3 * report.profiled_seconds, report.peaks.integers / 1e9, report.peaks.floats / 1e9);
+      1e3 * report.thread_seconds / model.threads, report.peaks.integers / 1e9, report.peaks.floats / 1e9);
 }
 
 // ---- JSON ----
@@ -210,22 +200,23 @@ StepCost& StepCost::operator+=(const StepCost& other) {
   return *this;
 }
 
-void add_lines(const StepProfile& profile, const Peaks& peaks, int threads, ProfileReport& report) {
-  const double thread_seconds = profile.call_seconds() * threads;
-  report.work = profile.work();
-  report.profiled_seconds = profile.call_seconds();
+void add_lines(const StepProfile& call, const CallTimes& least, const Peaks& peaks, ProfileReport& report) {
+  report.work = call.work();
   report.peaks = peaks;
-  std::map<const Step*, StepCost> costs = costs_by_step(profile);
+  report.observed_seconds = call.call_seconds();
+  report.thread_seconds = sum_of(least);
   int number = 0, stage_number = 0;
-  for (const Stage& stage : profile.plan()->stages) {
+  for (const Stage& stage : call.plan()->stages) {
     ++stage_number;
     for (const Step& step : stage.steps) {
+      const auto times = least.steps.find(&step);
+      const CallTimes::OfStep of_step = times == least.steps.end() ? CallTimes::OfStep() : times->second;
       report.steps.push_back({++number, stage_number, stage.kind, &step.description,
-                              complete(costs[&step], step.description, report, thread_seconds)});
+                              cost_of(of_step, step.description, report)});
       add_to_op(report.steps.back(), report.ops);
     }
   }
-  add_kinds(tokenizer_seconds(profile), thread_seconds, report);
+  add_kinds(least, report);
 }
 
 std::string table(const ProfileReport& report, const ModelInfo& model) {
@@ -253,7 +244,8 @@ std::string json_line(const ProfileReport& report, const ModelInfo& model) {
                      {"peak_share", report.timing.peak_share},
                      {"peak_int8_gmac_s", report.peaks.integers / 1e9},
                      {"peak_f32_gmac_s", report.peaks.floats / 1e9},
-                     {"ms_profiled", 1e3 * report.profiled_seconds},
+                     {"ms_observed", 1e3 * report.observed_seconds},
+                     {"ms_profiled", 1e3 * report.thread_seconds / model.threads},
                      {"steps", json_of(report.steps)},
                      {"ops", json_of(report.ops)},
                      {"kinds", json_of(report.kinds)}};

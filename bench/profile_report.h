@@ -19,7 +19,7 @@ struct Peaks {
 struct StepCost {
   int tasks = 0;
   double seconds = 0;
-  double share = 0;  ///< of the call's time × threads
+  double share = 0;  ///< of ProfileReport::thread_seconds
   double macs = 0;
   double peak_macs = 0;  ///< that the peak would have made in `seconds`
   double bytes = 0;      ///< that must be read or written: weights once a batch, rows once each
@@ -56,17 +56,19 @@ struct ProfileReport {
   Peaks peaks;
   int rounds = 0;
   WorkDone work;
-  double profiled_seconds = 0;  ///< of the call that the lines are about
+  double observed_seconds = 0;  ///< of the fastest call that was observed
+  double thread_seconds = 0;    ///< all kinds together: the time of an undisturbed call × threads
   std::vector<StepLine> steps;
-  std::vector<OpLine> ops;      ///< the steps, in the order of the first of each
-  std::vector<KindLine> kinds;  ///< add up to profiled_seconds × threads
+  std::vector<OpLine> ops;  ///< the steps, in the order of the first of each
+  std::vector<KindLine> kinds;
 };
 
 /// "products", "attention", …: the kind of a step by its op.
 std::string_view kind_of(const runtime::StepDescription& step);
 
-/// Fills in work, peaks, profiled_seconds and the lines from a call that ran.
-void add_lines(const StepProfile& profile, const Peaks& peaks, int threads, ProfileReport& report);
+/// Fills in all but timing and rounds. `call` is the fastest that was observed, `least` the least times of
+/// all.
+void add_lines(const StepProfile& call, const CallTimes& least, const Peaks& peaks, ProfileReport& report);
 
 std::string table(const ProfileReport& report, const ModelInfo& model);
 /// One object and the end of the line.

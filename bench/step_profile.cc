@@ -1,5 +1,6 @@
 #include "bench/step_profile.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace nybble::bench {
@@ -46,6 +47,34 @@ void StepProfile::clear() {
   const std::size_t events = collected_.events.size();
   collected_ = {};
   collected_.events.reserve(events);
+}
+
+CallTimes times_of(const StepProfile& profile, int threads) {
+  CallTimes times;
+  times.rest = profile.call_seconds() * threads;
+  for (const Event& event : profile.events()) {
+    if (event.what != Event::What::step && event.what != Event::What::tokenize) continue;
+    times.rest -= event.seconds();
+    if (event.what == Event::What::tokenize) {
+      times.tokenizer += event.seconds();
+    } else {
+      CallTimes::OfStep& step = times.steps[event.step];
+      ++step.tasks;
+      step.seconds += event.seconds();
+    }
+  }
+  return times;
+}
+
+CallTimes least_of(const CallTimes& a, const CallTimes& b) {
+  CallTimes least = a;
+  for (const auto& [step, of_step] : b.steps) {
+    CallTimes::OfStep& here = least.steps.try_emplace(step, of_step).first->second;
+    if (of_step.seconds < here.seconds) here = of_step;
+  }
+  least.tokenizer = std::min(a.tokenizer, b.tokenizer);
+  least.rest = std::min(a.rest, b.rest);
+  return least;
 }
 
 }  // namespace nybble::bench

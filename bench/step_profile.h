@@ -65,4 +65,19 @@ class StepProfile : public runtime::StepObserver {
   Collected collected_;
 };
 
+/// Where the time of a call × threads went, in seconds, added up over threads.
+struct CallTimes {
+  struct OfStep {
+    int tasks = 0;
+    double seconds = 0;
+  };
+  std::map<const runtime::Step*, OfStep> steps;
+  double tokenizer = 0;
+  double rest = 0;  ///< in which a thread did none of this
+};
+
+CallTimes times_of(const StepProfile& profile, int threads);
+/// Of each part the less of both, so that what disturbed a call does not show. Of the same plan.
+CallTimes least_of(const CallTimes& a, const CallTimes& b);
+
 }  // namespace nybble::bench

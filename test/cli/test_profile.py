@@ -6,8 +6,8 @@ import re
 from nybble_program import TINY, ProgramTest, main, run
 
 FIELDS = ["cpu", "isa", "threads", "sequences", "tokens", "batches", "rounds", "ms_best", "ms_median", "gmac_s", "peak_share",
-          "peak_int8_gmac_s", "peak_f32_gmac_s", "ms_profiled", "steps", "ops",
-          "kinds"]
+          "peak_int8_gmac_s", "peak_f32_gmac_s", "ms_observed", "ms_profiled", "steps",
+          "ops", "kinds"]
 COST_FIELDS = ["kind", "op", "shape", "format", "kernel", "tasks", "ms", "share", "gmac_s", "peak_share", "gb_s"]
 REST = "waits and the rest"
 
@@ -55,7 +55,7 @@ class Profile(ProgramTest):
         self.assertEqual(sum(op["steps"] for op in report["ops"]), len(report["steps"]))
         self.assertLess(len(report["ops"]), len(report["steps"]))
 
-    def test_times_add_up_to_no_more_than_the_call_on_all_threads(self):
+    def test_times_add_up_to_no_more_than_a_call_on_all_threads(self):
         (self.folder / "texts").write_text("some words\nand more words\n\n" * 9)
         for threads in (1, 2, 3):
             for given in (["--lengths", "64,1,30"], ["--texts-file", self.folder / "texts"]):
@@ -64,6 +64,7 @@ class Profile(ProgramTest):
                 kinds = {kind["kind"]: kind for kind in report["kinds"]}
                 steps = sum(step["ms"] for step in report["steps"])
                 self.assertLessEqual(steps, whole)
+                self.assertLessEqual(report["ms_profiled"], report["ms_observed"] * (1 + 1e-9))
                 self.assertEqual("tokenizer" in kinds, given[0] == "--texts-file")
                 self.assertGreaterEqual(kinds[REST]["ms"], 0)
                 self.assertAlmostEqual(sum(kind["ms"] for kind in kinds.values()), whole, delta=1e-6 * whole)
@@ -93,8 +94,10 @@ class Profile(ProgramTest):
                 self.assertLessEqual(event["ts"] + event["dur"], call["ts"] + call["dur"] + 1e-3)
                 self.assertIn(event["tid"], range(threads))
             tasks = [event["args"]["step"] for event in spans if "step" in event["args"]]
-            self.assertEqual({step["step"]: step["tasks"] for step in report["steps"]},
-                             {number: tasks.count(number) for number in set(tasks)})
+            self.assertEqual({step["step"] for step in report["steps"]}, set(tasks))
+            if threads == 1:  # how many tasks others join may differ from call to call
+                self.assertEqual([step["tasks"] for step in report["steps"]],
+                                 [tasks.count(step["step"]) for step in report["steps"]])
             self.assertEqual(sum(event["args"]["texts"] for event in spans if event["name"] == "tokenize"), 40)
             self.assertEqual({event["tid"] for event in spans},
                              {event["tid"] for event in events if event["name"] == "thread_name"})
