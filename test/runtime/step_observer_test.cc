@@ -7,7 +7,7 @@
 #include <numeric>
 #include <vector>
 
-#include "runtime/scheduler.h"
+#include "runtime/run_plan.h"
 
 using namespace nybble::runtime;
 
@@ -19,8 +19,11 @@ struct CountedPlan {
   std::map<const Step*, std::atomic<int>> runs;
 
   CountedPlan() {
-    plan.max_tokens = 64;
-    plan.block_rows = 4;
+    plan.max_tokens = 40;
+    plan.block_rows = 20;
+    plan.row_bytes = plan.scratch_row_bytes = 8;
+    plan.own_bytes = 64;
+    plan.output_columns = 1;
     for (const StageKind kind :
          {StageKind::rows, StageKind::attention, StageKind::rows, StageKind::sequences}) {
       Stage stage{kind, kind == StageKind::attention ? 3 : 1, {}};
@@ -49,43 +52,51 @@ struct Recorder : StepObserver {
 };
 
 struct Sequences {
-  std::vector<std::int32_t> borders = {0, 7, 12, 40}, order = {2, 0, 1};
-  Batch batch(StepObserver* observer) const {
-    Batch batch;
-    batch.cu_seqlens = borders.data();
-    batch.order = order.data();
-    batch.tokens = borders.back();
-    batch.sequences = static_cast<int>(order.size());
-    batch.observer = observer;
-    return batch;
+  std::vector<std::int32_t> borders = {0, 7, 12, 40}, order = {2, 0, 1}, ids = std::vector<std::int32_t>(40);
+  std::vector<float> out = std::vector<float>(3);
+  Batch batch(StepObserver* observer) {
+    return {ids.data(), ids.data(), ids.data(), borders.data(), order.data(), 40, 3, out.data(), observer};
   }
 };
 
+constexpr RunForm kForms[] = {RunForm::groups, RunForm::rows, RunForm::columns};
+
+void run(const Plan& plan, RunForm form, int threads, StepObserver* observer) {
+  const Scheduler scheduler(threads);
+  Workspace workspace(plan, threads);
+  Sequences sequences;
+  const Batch batch = sequences.batch(observer);
+  run_plan_as({form, threads, Workspace::kLeastGroup}, plan, batch, workspace, scheduler);
+}
+
+int total(const CountedPlan& counted) {
+  return std::accumulate(counted.runs.begin(), counted.runs.end(), 0,
+                         [](int sum, const auto& entry) { return sum + entry.second; });
+}
+
 }  // namespace
 
-TEST_CASE("an observer is told of every step as often as it runs, whatever the threads") {
-  for (const int threads : {1, 2, 5}) {
-    CountedPlan counted;
-    const Scheduler scheduler(threads);
-    const Workspace workspace(counted.plan, threads);
-    Recorder recorder;
-    run_plan(counted.plan, Sequences().batch(&recorder), workspace, scheduler);
-    REQUIRE(recorder.steps.size() == 6);
-    for (const auto& [step, count] : counted.runs) REQUIRE(recorder.steps[step] == count);
-    REQUIRE(recorder.backwards == 0);
+TEST_CASE("an observer is told of every step as often as it runs, in every form and whatever the threads") {
+  for (const RunForm form : kForms) {
+    for (const int threads : {1, 2, 5}) {
+      CountedPlan counted;
+      Recorder recorder;
+      run(counted.plan, form, threads, &recorder);
+      INFO(static_cast<int>(form) << ", " << threads << " threads");
+      REQUIRE(recorder.steps.size() == 6);
+      for (const auto& [step, count] : counted.runs) REQUIRE(recorder.steps[step] == count);
+      REQUIRE(recorder.backwards == 0);
+    }
   }
 }
 
 TEST_CASE("without an observer a plan runs the same steps") {
-  CountedPlan with, without;
-  const Scheduler scheduler(2);
-  Recorder recorder;
-  run_plan(with.plan, Sequences().batch(&recorder), Workspace(with.plan, 2), scheduler);
-  run_plan(without.plan, Sequences().batch(nullptr), Workspace(without.plan, 2), scheduler);
-  const auto total = [](const CountedPlan& plan) {
-    return std::accumulate(plan.runs.begin(), plan.runs.end(), 0,
-                           [](int sum, const auto& entry) { return sum + entry.second; });
-  };
-  REQUIRE(total(with) > 0);
-  REQUIRE(total(with) == total(without));
+  for (const RunForm form : kForms) {
+    CountedPlan with, without;
+    Recorder recorder;
+    run(with.plan, form, 2, &recorder);
+    run(without.plan, form, 2, nullptr);
+    REQUIRE(total(with) > 0);
+    REQUIRE(total(with) == total(without));
+  }
 }

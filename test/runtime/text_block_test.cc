@@ -102,7 +102,7 @@ TEST_CASE("a text that the tokenizer refuses is told of in its turn") {
     const Scheduler scheduler(threads);
     // One token leaves no room for the special tokens.
     TextBlock block(micro(), scheduler, 1, 1000, nullptr);
-    for (int i = 0; i < 200; ++i) block.add("some text");
+    for (int i = 0; i < 1100; ++i) block.add("some text");
     int refused = 0;
     block.tokenize([&](const TokenizedText& text) {
       REQUIRE(text.ids.empty());
@@ -110,7 +110,7 @@ TEST_CASE("a text that the tokenizer refuses is told of in its turn") {
       REQUIRE_THROWS_AS(std::rethrow_exception(text.error), Error);
       ++refused;
     });
-    REQUIRE(refused == 200);
+    REQUIRE(refused == 1100);
     struct Enough {};
     block.add("some text");
     block.add("some text");
@@ -140,8 +140,8 @@ TEST_CASE("an observer is told of every text once") {
     const Scheduler scheduler(threads);
     Counter counter;
     TextBlock block(micro(), scheduler, kMaxTokens, 1000, &counter);
-    for (const std::string& text : some_texts(50)) block.add_own(text);
+    for (const std::string& text : some_texts(100)) block.add_own(text);
     block.tokenize([](const TokenizedText&) {});
-    REQUIRE(counter.texts == 50);
+    REQUIRE(counter.texts == 100);
   }
 }
