@@ -29,7 +29,7 @@ struct Batch {
 /// Where the rows of a value lie while a plan runs.
 struct Location {
   enum class Home {
-    workspace,  ///< a row for every token of the batch
+    workspace,  ///< a row for every token, or sequence, of the batch
     scratch,    ///< rows of the task's block only, gone with the task
     output,     ///< the caller's rows
   };
@@ -44,7 +44,8 @@ struct Task {
   std::byte* workspace;
   std::byte* scratch;
   int begin,
-      end;  ///< rows (stage over rows), sequences (over sequences), or one sequence·heads + head (attention)
+      end;  ///< rows: tokens (stage over rows), sequences (over sequences); or one sequence·heads + head
+            ///< (attention)
 
   /// The first row of this task at `location`.
   template <class T>
@@ -73,7 +74,8 @@ struct StepDescription {
   std::string format;  ///< of the weights: "int8", "f32", or empty
   std::string kernel;  ///< kernel or primitive by name
   std::size_t weight_bytes = 0;
-  double macs_per_token = 0;  ///< multiplications of the linear layers
+  double macs_per_token =
+      0;  ///< multiplications of a linear, a row: a token, or in stages over sequences a sequence
 };
 
 struct Step {
@@ -81,6 +83,8 @@ struct Step {
   std::function<void(const Task&)> run;
 };
 
+/// Tasks have a block of tokens, a head of a sequence, or a block of sequences (what is left after pooling,
+/// or where only first rows are read).
 enum class StageKind { rows, attention, sequences };
 
 struct Stage {
@@ -92,7 +96,7 @@ struct Stage {
 struct Plan {
   std::vector<Stage> stages;
   int max_tokens = 0;               ///< most tokens of a batch
-  int block_rows = 0;               ///< most rows of a task in a stage over rows
+  int block_rows = 0;               ///< most rows of a task in a stage over rows or sequences
   std::size_t workspace_bytes = 0;  ///< for max_tokens
   std::size_t scratch_bytes = 0;    ///< for one task
   int output_columns = 0;

@@ -61,10 +61,10 @@ Workspace::Workspace(const Plan& plan, int threads)
 
 namespace {
 
-/// Rows of a task of a stage over rows: a block that fits the cache, and for every thread a share of a small
-/// batch.
-int rows_per_task(const Plan& plan, int tokens, int threads) {
-  const int share = (tokens + threads - 1) / threads;
+/// Rows of a task of a stage over rows or sequences: a block that fits the cache, and for every thread a
+/// share of a small batch.
+int rows_per_task(const Plan& plan, int rows, int threads) {
+  const int share = (rows + threads - 1) / threads;
   const int blocks = (share + plan.block_rows - 1) / plan.block_rows;
   // Nearly equal blocks: the last task of a thread is not a remainder.
   return (share + blocks - 1) / blocks;
@@ -77,27 +77,21 @@ void run_steps(const Stage& stage, const Task& task) {
 }  // namespace
 
 void run_plan(const Plan& plan, const Batch& batch, const Workspace& workspace, const Scheduler& scheduler) {
-  const int block = rows_per_task(plan, batch.tokens, scheduler.threads());
   for (const Stage& stage : plan.stages) {
     const auto run = [&](int begin, int end, int slot) {
       run_steps(stage, Task{batch, workspace.rows(), workspace.scratch(slot), begin, end});
     };
-    switch (stage.kind) {
-      case StageKind::rows:
-        scheduler.parallel_for((batch.tokens + block - 1) / block, [&](int i, int slot) {
-          run(i * block, std::min(batch.tokens, (i + 1) * block), slot);
-        });
-        break;
-      case StageKind::attention:
-        scheduler.parallel_for(batch.sequences * stage.heads, [&](int i, int slot) {
-          const int task = batch.order[i / stage.heads] * stage.heads + i % stage.heads;
-          run(task, task + 1, slot);
-        });
-        break;
-      case StageKind::sequences:
-        scheduler.parallel_for(batch.sequences, [&](int i, int slot) { run(i, i + 1, slot); });
-        break;
+    if (stage.kind == StageKind::attention) {
+      scheduler.parallel_for(batch.sequences * stage.heads, [&](int i, int slot) {
+        const int task = batch.order[i / stage.heads] * stage.heads + i % stage.heads;
+        run(task, task + 1, slot);
+      });
+      continue;
     }
+    const int rows = stage.kind == StageKind::rows ? batch.tokens : batch.sequences;
+    const int block = rows_per_task(plan, rows, scheduler.threads());
+    scheduler.parallel_for((rows + block - 1) / block,
+                           [&](int i, int slot) { run(i * block, std::min(rows, (i + 1) * block), slot); });
   }
 }
 
