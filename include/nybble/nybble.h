@@ -116,6 +116,7 @@ struct EncodeOptions {
 struct EncodeReport {
   std::size_t texts = 0;
   std::size_t tokens = 0;         ///< computed, special tokens included
+  std::size_t folded = 0;         ///< texts of the same tokens as an earlier one, whose rows they got
   std::size_t cut = 0;            ///< texts cut to max_tokens
   std::size_t invalid_texts = 0;  ///< texts with invalid UTF-8
   std::size_t invalid_parts = 0;  ///< parts of them replaced by U+FFFD
