@@ -81,17 +81,19 @@ void run_plan(const Plan& plan, const Batch& batch, const Workspace& workspace, 
     const auto run = [&](int begin, int end, int slot) {
       run_steps(stage, Task{batch, workspace.rows(), workspace.scratch(slot), begin, end});
     };
+    // By reference: a std::function of a larger thing would allocate.
     if (stage.kind == StageKind::attention) {
-      scheduler.parallel_for(batch.sequences * stage.heads, [&](int i, int slot) {
+      const auto run_head = [&](int i, int slot) {
         const int task = batch.order[i / stage.heads] * stage.heads + i % stage.heads;
         run(task, task + 1, slot);
-      });
+      };
+      scheduler.parallel_for(batch.sequences * stage.heads, std::ref(run_head));
       continue;
     }
     const int rows = stage.kind == StageKind::rows ? batch.tokens : batch.sequences;
     const int block = rows_per_task(plan, rows, scheduler.threads());
-    scheduler.parallel_for((rows + block - 1) / block,
-                           [&](int i, int slot) { run(i * block, std::min(rows, (i + 1) * block), slot); });
+    const auto run_block = [&](int i, int slot) { run(i * block, std::min(rows, (i + 1) * block), slot); };
+    scheduler.parallel_for((rows + block - 1) / block, std::ref(run_block));
   }
 }
 
