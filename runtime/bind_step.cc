@@ -1,5 +1,6 @@
 #include "runtime/bind_step.h"
 
+#include <algorithm>
 #include <string>
 
 #include "graph/text.h"
@@ -144,13 +145,15 @@ class Binder {
     args.b = weights.data();
     args.n = weights.n();
     args.k = weights.k();
-    args.panel_end = kernels::panel_count(args.n);
+    step_.panels = kernels::panel_count(args.n);
     args.lda = static_cast<std::ptrdiff_t>(in(0).row_bytes);
     args.ldc = stride(out());
     args.epilogue = epilogue();
-    step_.run = [run = binding_.kernels.gemm_u8s8, args, x = home(node_.inputs[0]),
+    step_.run = [run = binding_.kernels.gemm_u8s8, args, x = home(node_.inputs[0]), panels = step_.panels,
                  out = out()](const Task& task) {
       kernels::GemmArgs call = args;
+      call.panel_begin = task.panel_begin;
+      call.panel_end = std::min(task.panel_end, panels);
       call.a = task.rows<std::uint8_t>(x.data);
       call.rows = task.rows<kernels::RowScale>(x.scales);
       call.m = task.end - task.begin;
@@ -231,6 +234,7 @@ class Binder {
     const bool first = graph::has(node_, "queries") && graph::text(node_, "queries") == "first";
     const bool q_by_sequence = first && inputs > 1;
     if (first) step_.description.op += "+first";
+    if (!first) step_.description.macs_per_pair = 2.0 * heads * args.head_dim;
     args.ldq = stride(q);
     args.ldk = stride(k);
     args.ldv = stride(v);
@@ -247,7 +251,7 @@ class Binder {
       call.k = task.row<float>(k, row) + k_offset + column;
       call.v = task.row<float>(v, row) + v_offset + column;
       call.out = task.row<float>(out, first ? sequence : row) + column;
-      call.scratch = reinterpret_cast<float*>(task.scratch);
+      call.scratch = reinterpret_cast<float*>(task.own);
       run(call);
     };
   }

@@ -15,6 +15,7 @@
 #include "runtime/batch_builder.h"
 #include "runtime/lowering.h"
 #include "runtime/model_folder.h"
+#include "runtime/run_plan.h"
 
 using namespace nybble;
 using namespace nybble::test;
