@@ -1,5 +1,6 @@
 #include "quant/packed_linear.h"
 
+#include <algorithm>
 #include <cmath>
 #include <new>
 #include <string>
@@ -23,18 +24,14 @@ namespace {
                                                 ", found NaN or infinity in row " + std::to_string(row));
 }
 
-/// Scale of each row: absmax / 127, or 0 where that would be subnormal, which is too coarse to keep codes
+/// Scale of a row: absmax / 127, or 0 where that would be subnormal, which is too coarse to keep codes
 /// within ±127 (docs/numerics.md, weights).
-std::vector<float> channel_scales(const kernels::KernelSet& kernels, std::span<const float> w, int n, int k,
-                                  std::span<const SourceRows> sources) {
-  std::vector<float> scales(static_cast<std::size_t>(n));
-  for (std::size_t row = 0; row < scales.size(); ++row) {
-    const float absmax = kernels.absmax(w.data() + row * static_cast<std::size_t>(k), k);
-    if (!std::isfinite(absmax)) fail_not_finite(sources, "weights", row);
-    const float scale = absmax / 127.0f;
-    scales[row] = std::isnormal(scale) ? scale : 0.0f;
-  }
-  return scales;
+float channel_scale(const kernels::KernelSet& kernels, std::span<const float> w, std::size_t row, int k,
+                    std::span<const SourceRows> sources) {
+  const float absmax = kernels.absmax(w.data() + row * static_cast<std::size_t>(k), k);
+  if (!std::isfinite(absmax)) fail_not_finite(sources, "weights", row);
+  const float scale = absmax / 127.0f;
+  return std::isnormal(scale) ? scale : 0.0f;
 }
 
 }  // namespace
@@ -46,9 +43,15 @@ PackedLinear::PackedLinear(const kernels::KernelSet& kernels, std::span<const fl
   for (std::size_t i = 0; i < bias.size(); ++i) {
     if (!std::isfinite(bias[i])) fail_not_finite(bias_sources, "biases", i);
   }
-  const std::vector<float> scales = channel_scales(kernels, w, n, k, weight_sources);
+  std::vector<float> scales(static_cast<std::size_t>(n));
   data_.reset(static_cast<std::byte*>(::operator new[](bytes(), std::align_val_t{64})));
+  // Panel by panel, so that rows are packed out of the cache into which the search for their scale brought
+  // them.
+  std::size_t row = 0;
   for (int panel = 0; panel < kernels::panel_count(n); ++panel) {
+    const int end = std::min(n, (panel + 1) * kernels::kPanelColumns);
+    for (; row < static_cast<std::size_t>(end); ++row)
+      scales[row] = channel_scale(kernels, w, row, k, weight_sources);
     kernels.pack({.w = w.data(),
                   .ldw = k,
                   .n = n,

@@ -102,6 +102,9 @@ struct ModelInfo {
   std::size_t table_bytes = 0;   ///< embedding tables and vectors
   std::size_t file_bytes = 0;    ///< the weight files
   double load_seconds = 0;
+  /// Of these: reading tokenizer.json (beside all else on two threads or more); checking the files' headers
+  /// and making the graph; and quantizing and packing the weights.
+  double tokenizer_seconds = 0, graph_seconds = 0, plan_seconds = 0;
 };
 
 // ---- encoding ----
