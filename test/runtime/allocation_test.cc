@@ -8,14 +8,8 @@
 #include <vector>
 
 #include "count_allocations.h"
+#include "folder_plan.h"
 #include "golden_files.h"
-#include "graph/import/importer.h"
-#include "graph/passes/passes.h"
-#include "kernels/registry.h"
-#include "runtime/batch_builder.h"
-#include "runtime/lowering.h"
-#include "runtime/model_folder.h"
-#include "runtime/run_plan.h"
 
 using namespace nybble;
 using namespace nybble::test;
@@ -23,37 +17,6 @@ using namespace nybble::test;
 namespace {
 
 constexpr int kRuns = 20;
-
-/// A plan of test/golden/tiny-bert and what it needs.
-struct TinyPlan {
-  TinyPlan(graph::WeightFormat format, graph::PoolMode pooling, int threads)
-      : folder(runtime::read_model_folder(golden_folder() / "tiny-bert")),
-        weights(folder.transformer_dir),
-        scheduler(threads) {
-    graph::ImportTarget target;
-    target.pooling = pooling;
-    target.normalize = true;
-    const graph::TensorTable tensors = weights.tensor_table();
-    imported = graph::import_model(
-        {folder.config.value(), folder.config.name(), tensors, weights.file().string()}, target);
-    graph::PassRun passes;
-    passes.settings.weights = format;
-    graph::run_passes(imported.graph, passes);
-    runtime::LoweringOptions options;
-    options.kernels = &kernels::default_set();
-    options.max_tokens = 2048;
-    options.longest = static_cast<int>(imported.sizes.positions);
-    lowered = runtime::lower(imported.graph, weights, options, scheduler);
-    workspace = std::make_unique<runtime::Workspace>(lowered.plan, threads);
-  }
-
-  runtime::ModelFolder folder;
-  runtime::Weights weights;
-  runtime::Scheduler scheduler;
-  graph::ImportedModel imported;
-  runtime::LoweredModel lowered;
-  std::unique_ptr<runtime::Workspace> workspace;
-};
 
 /// Keeps a compiler from leaving out what is freed at once.
 void* kept(void* memory) {
@@ -64,41 +27,26 @@ void* kept(void* memory) {
 /// Batches of one token, of one long sequence, and of many of all lengths.
 const std::vector<std::vector<int>> kBatches = {{1}, {320}, {5, 64, 1, 300, 17, 2, 2, 128, 33, 90, 250}};
 
-/// A batch of sequences of these lengths, and where its rows go.
-struct Input {
-  Input(const TinyPlan& tiny, const std::vector<int>& lengths)
-      : builder(tiny.imported.sizes, 2048), rows(lengths.size() * 96) {
-    for (std::size_t i = 0; i < lengths.size(); ++i)
-      builder.add(std::vector<std::int32_t>(static_cast<std::size_t>(lengths[i]), 5), {}, i);
-    batch = builder.batch(rows.data());
-  }
-
-  runtime::BatchBuilder builder;
-  std::vector<float> rows;
-  runtime::Batch batch;
-};
-
 /// What TBB and oneDNN allocate when a thread first meets them is theirs: each thread runs each batch by
 /// itself, then all together.
-void warm_up(TinyPlan& tiny, int threads) {
+void warm_up(FolderPlan& tiny, int threads) {
   std::atomic<int> arrived = 0;
   tiny.scheduler.parallel_for(threads, [&](int, int) {
-    for (++arrived; arrived < threads;) std::this_thread::yield();
+    ++arrived;
+    for (int i = 0; arrived < threads && i < 1'000'000; ++i) std::this_thread::yield();
     const runtime::Scheduler alone(1);
     runtime::Workspace workspace(tiny.lowered.plan, 1);
     for (const std::vector<int>& lengths : kBatches)
-      runtime::run_plan(tiny.lowered.plan, Input(tiny, lengths).batch, workspace, alone);
+      runtime::run_plan(tiny.lowered.plan, FolderInput(tiny, lengths).batch, workspace, alone);
   });
-  for (int i = 0; i < kRuns; ++i)
-    runtime::run_plan(tiny.lowered.plan, Input(tiny, kBatches.back()).batch, *tiny.workspace, tiny.scheduler);
+  for (int i = 0; i < kRuns; ++i) tiny.run(FolderInput(tiny, kBatches.back()).batch);
 }
 
 /// Runs a batch of sequences of these lengths again and again.
-Allocations allocations_of(TinyPlan& tiny, const std::vector<int>& lengths, const char* exempt_library) {
-  const Input input(tiny, lengths);
+Allocations allocations_of(FolderPlan& tiny, const std::vector<int>& lengths, const char* exempt_library) {
+  const FolderInput input(tiny, lengths);
   start_counting(exempt_library);
-  for (int i = 0; i < kRuns; ++i)
-    runtime::run_plan(tiny.lowered.plan, input.batch, *tiny.workspace, tiny.scheduler);
+  for (int i = 0; i < kRuns; ++i) tiny.run(input.batch);
   return stop_counting();
 }
 
@@ -126,7 +74,7 @@ TEST_CASE("a plan allocates nothing while it runs") {
     const char* exempt = format == graph::WeightFormat::f32 ? "libdnnl" : nullptr;
     for (const graph::PoolMode pooling : {graph::PoolMode::mean, graph::PoolMode::cls}) {
       for (const int threads : {1, 2}) {
-        TinyPlan tiny(format, pooling, threads);
+        FolderPlan tiny(golden_folder() / "tiny-bert", format, pooling, threads);
         warm_up(tiny, threads);
         for (const std::vector<int>& lengths : kBatches) {
           const Allocations found = allocations_of(tiny, lengths, exempt);
