@@ -58,9 +58,12 @@ enum class Op {
   add_bias,    ///< (x, bias)
   add,         ///< (x, y)
   activation,  ///< (x), `kind`
-  attention,   ///< (q, k, v) or, merged, (qkv); and a bias where `position` is "bias"
+  /// (q, k, v) or, merged, (q, kv) or (qkv); and a bias where `position` is "bias". With `queries` = "first"
+  /// only the first token of each sequence is a query: q (merged with none) and the result have a row a
+  /// sequence.
+  attention,
   quantize_rows,  ///< (x) -> u8_rows
-  pool,           ///< (x) -> f32[sequences,H], `mode`
+  pool,           ///< (x) -> f32[sequences,H], `mode`; "cls" takes the first row of each sequence
   l2_normalize,   ///< (x)
 };
 

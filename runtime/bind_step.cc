@@ -243,26 +243,32 @@ class Binder {
     kernels::AttentionArgs args{};
     args.head_dim = static_cast<int>(graph::integer(node_, "head_dim"));
     args.scale = static_cast<float>(graph::number(node_, "scale"));
-    step_.description.macs_per_pair = 2.0 * heads * args.head_dim;
-    const bool merged = node_.inputs.size() == 1;
+    // Q, K and V, Q and KV, or QKV: each stands in the last input unless it has one of its own.
+    const std::size_t inputs = node_.inputs.size();
     const std::ptrdiff_t hidden = width();
-    const Location q = in(0), k = merged ? q : in(1), v = merged ? q : in(2);
+    const Location q = in(0), k = in(std::min<std::size_t>(1, inputs - 1)), v = in(inputs - 1);
+    const std::ptrdiff_t k_offset = inputs == 1 ? hidden : 0;
+    const std::ptrdiff_t v_offset = static_cast<std::ptrdiff_t>(3 - inputs) * hidden;
+    const bool first = graph::has(node_, "queries") && graph::text(node_, "queries") == "first";
+    const bool q_by_sequence = first && inputs > 1;
+    if (first) step_.description.op += "+first";
+    if (!first) step_.description.macs_per_pair = 2.0 * heads * args.head_dim;
     args.ldq = stride(q);
     args.ldk = stride(k);
     args.ldv = stride(v);
     args.ldo = stride(out());
-    step_.run = [run = binding_.kernels.attention_f32, args, heads, q, k, v, k_offset = merged ? hidden : 0,
-                 v_offset = merged ? 2 * hidden : 0, out = out()](const Task& task) {
+    step_.run = [run = binding_.kernels.attention_f32, args, heads, q, k, v, k_offset, v_offset, first,
+                 q_by_sequence, out = out()](const Task& task) {
       const int sequence = task.begin / heads;
       const std::ptrdiff_t column = static_cast<std::ptrdiff_t>(task.begin % heads) * args.head_dim;
       const int row = task.batch.cu_seqlens[sequence];
       kernels::AttentionArgs call = args;
       call.length = task.batch.cu_seqlens[sequence + 1] - row;
-      call.row_end = call.length;
-      call.q = task.row<float>(q, row) + column;
+      call.row_end = first ? 1 : call.length;
+      call.q = task.row<float>(q, q_by_sequence ? sequence : row) + column;
       call.k = task.row<float>(k, row) + k_offset + column;
       call.v = task.row<float>(v, row) + v_offset + column;
-      call.out = task.row<float>(out, row) + column;
+      call.out = task.row<float>(out, first ? sequence : row) + column;
       call.scratch = reinterpret_cast<float*>(task.own);
       run(call);
     };

@@ -38,22 +38,24 @@ void load_linear(const Graph& graph, std::size_t index, const std::vector<ValueH
   const graph::Value& weight = graph.values[static_cast<std::size_t>(node.inputs[1])];
   const int n = static_cast<int>(weight.shape[0].size);
   const int k = static_cast<int>(weight.shape[1].size);
-  std::vector<float> weight_scratch, bias_scratch;
-  const std::span<const float> w = constants.read(node.inputs[1], weight_scratch);
+  std::vector<float> scratch, bias_scratch;
   const std::span<const float> bias =
       node.inputs.size() == 3 ? constants.read(node.inputs[2], bias_scratch) : std::span<const float>();
   if (graph::text(node, "format") == "int8") {
     const auto bias_sources =
         bias.empty() ? std::vector<quant::SourceRows>()
                      : sources_of(graph.values[static_cast<std::size_t>(node.inputs[2])], weights);
-    out.packed[index] = std::make_unique<quant::PackedLinear>(kernels, w, n, k, bias,
+    const auto rows = [&](int begin, int end) {
+      return constants.read_rows(node.inputs[1], begin, end, scratch);
+    };
+    out.packed[index] = std::make_unique<quant::PackedLinear>(kernels, rows, n, k, bias,
                                                               sources_of(weight, weights), bias_sources);
   } else {
     const auto stride = [&](graph::ValueId id) {
       return static_cast<std::ptrdiff_t>(homes[static_cast<std::size_t>(id)].data.row_bytes / sizeof(float));
     };
-    out.matmuls[index] =
-        std::make_unique<OnednnMatmul>(w, bias, n, k, stride(node.inputs[0]), stride(node.output));
+    out.matmuls[index] = std::make_unique<OnednnMatmul>(constants.read(node.inputs[1], scratch), bias, n, k,
+                                                        stride(node.inputs[0]), stride(node.output));
   }
   constants.release(node.inputs[1]);
 }

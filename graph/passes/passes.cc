@@ -10,6 +10,7 @@ namespace nybble::graph {
 namespace {
 
 constexpr std::array kPasses = {
+    Pass{"prune_unread_rows", "where a head reads first rows only, others are not made", prune_unread_rows},
     Pass{"merge_qkv", "one product for query, key and value", merge_qkv},
     Pass{"fuse_bias", "a linear adds its own bias", fuse_bias},
     Pass{"fuse_activation", "a linear applies the activation that follows it", fuse_activation},

@@ -43,6 +43,7 @@ void run_passes(Graph& graph, const PassRun& run);
 void check_pass_name(std::string_view name);
 
 // ---- one file each ----
+void prune_unread_rows(Graph& graph, const PassSettings& settings);
 void merge_qkv(Graph& graph, const PassSettings& settings);
 void fuse_bias(Graph& graph, const PassSettings& settings);
 void fuse_activation(Graph& graph, const PassSettings& settings);

@@ -91,7 +91,7 @@ class Similarity(ProgramTest):
 
 
 class Explain(ProgramTest):
-    PASSES = ["merge_qkv", "fuse_bias", "fuse_activation", "fuse_residual_layernorm", "assign_formats",
+    PASSES = ["prune_unread_rows", "merge_qkv", "fuse_bias", "fuse_activation", "fuse_residual_layernorm", "assign_formats",
               "remove_dead_nodes"]
 
     def test_info_shows_what_a_model_is(self):

@@ -155,6 +155,7 @@ class Generator {
          {"scale", any_number()},
          {"window", static_cast<std::int64_t>(below(100))},
          {"position", std::string(biased ? "bias" : "none")}});
+    if (below(2)) add(Op::pool, {rows_.back()}, {{"mode", std::string("cls")}});
   }
 
   ValueId product(ValueId x) {

@@ -223,9 +223,10 @@ TEST_CASE("Each op says how many inputs it takes") {
   REQUIRE(v.error(Op::add_bias, {v.x}) == "graph: add_bias takes 2 inputs, found 1");
   REQUIRE(v.error(Op::add, {}) == "graph: add takes 2 inputs, found 0");
   REQUIRE(v.error(Op::activation, {}) == "graph: activation takes 1 inputs, found 0");
-  REQUIRE(v.error(Op::attention, {v.x, v.x}, position) == "graph: attention takes 1 or 3 inputs, found 2");
+  REQUIRE(v.error(Op::attention, {v.x, v.x, v.x, v.x}, position) ==
+          "graph: attention takes 1 or 2 or 3 inputs, found 4");
   REQUIRE(v.error(Op::attention, {v.x}, with({}, "position", std::string("bias"))) ==
-          "graph: attention takes 2 or 4 inputs, found 1");
+          "graph: attention takes 2 or 3 or 4 inputs, found 1");
   REQUIRE(v.error(Op::quantize_rows, {}) == "graph: quantize_rows takes 1 inputs, found 0");
   REQUIRE(v.error(Op::pool, {v.x, v.x}) == "graph: pool takes 1 inputs, found 2");
   REQUIRE(v.error(Op::l2_normalize, {}) == "graph: l2_normalize takes 1 inputs, found 0");
@@ -329,8 +330,13 @@ TEST_CASE("pool takes one row a token and makes one row a sequence") {
           "graph: attribute 'mode' of pool must be one of mean, cls, found max");
 }
 
-TEST_CASE("attention takes q, k, v of one shape or one row of the three, and heads that fit") {
-  const Values v;
+TEST_CASE(
+    "attention takes q, k, v of one shape, one row of the three or of the last two, and heads that fit") {
+  Values v;
+  const ValueId kv = add_input(v.graph, "kv", ElementType::f32, {Extent::tokens(), Extent::of(24)});
+  REQUIRE(v.error(Op::attention, {v.x, kv}, attention(3, 4)) == "");
+  REQUIRE(v.error(Op::attention, {v.x, v.x}, attention(3, 4)) ==
+          "graph: input 1 of attention (%x) must be f32[tokens,24], found f32[tokens,12]");
   REQUIRE(v.error(Op::attention, {v.x, v.x, v.x}, attention(3, 4)) == "");
   REQUIRE(v.error(Op::attention, {v.x}, attention(2, 2)) == "");
   REQUIRE(v.error(Op::attention, {v.x, v.x, v.narrow}, attention(3, 4)) ==
@@ -350,6 +356,27 @@ TEST_CASE("attention takes q, k, v of one shape or one row of the three, and hea
   REQUIRE(wrong(INT64_MIN, -1));
   REQUIRE(wrong(INT64_MAX, INT64_MAX));
   REQUIRE(wrong(std::int64_t{1} << 62, 4));
+}
+
+TEST_CASE("attention of first queries takes a row of them a sequence, merged ones of tokens, and gives one") {
+  Values v;
+  const ValueId kv = add_input(v.graph, "kv", ElementType::f32, {Extent::tokens(), Extent::of(24)});
+  const Attributes first = with(attention(3, 4), "queries", std::string("first"));
+  const auto error = [&](std::vector<ValueId> inputs) { return v.error(Op::attention, inputs, first); };
+  for (const std::vector<ValueId>& inputs : {std::vector<ValueId>{v.pooled, v.x, v.x}, {v.pooled, kv}}) {
+    REQUIRE(error(inputs) == "");
+    const Shape shape = infer_result(v.graph, {Op::attention, inputs, -1, first}).shape;
+    REQUIRE(shape == Shape{Extent::sequences(), Extent::of(12)});
+  }
+  const Attributes merged = with(attention(2, 2), "queries", std::string("first"));
+  REQUIRE(infer_result(v.graph, {Op::attention, {v.x}, -1, merged}).shape ==
+          Shape{Extent::sequences(), Extent::of(4)});
+  REQUIRE(v.error(Op::attention, {v.pooled}, merged) == "graph: attention takes one row a token");
+  REQUIRE(error({v.x, v.x, v.x}) == "graph: attention of first queries takes one row of them a sequence");
+  REQUIRE(error({v.pooled, v.pooled, v.x}) ==
+          "graph: input 1 of attention (%pooled) must be f32[tokens,12], found f32[sequences,12]");
+  REQUIRE(v.error(Op::attention, {v.x, v.x, v.x}, with(first, "queries", std::string("last"))) ==
+          "graph: attribute 'queries' of attention must be one of all, first, found last");
 }
 
 TEST_CASE("attention's window, scale and position are checked") {

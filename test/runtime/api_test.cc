@@ -278,11 +278,13 @@ TEST_CASE("texts longer than max_tokens are cut and counted") {
     const std::size_t whole =
         Tokenizer::load((golden_folder() / "tiny-bert").string()).tokenize(text).ids.size();
     cut += whole > 8;
-    tokens += std::min<std::size_t>(whole, 8);
+    // The last two are equal once they are cut.
+    if (&text != &texts.back()) tokens += std::min<std::size_t>(whole, 8);
   }
   REQUIRE(cut >= 1);
   REQUIRE(report.texts == 4);
   REQUIRE(report.cut == cut);
+  REQUIRE(report.folded == 1);
   REQUIRE(report.tokens == tokens);
   REQUIRE(model.tokenize(texts[3]).ids.size() == 8);
   REQUIRE(same_bits(embed(model, {texts[3]}), embed(model, {texts[2]})));

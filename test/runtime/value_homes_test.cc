@@ -15,11 +15,12 @@ using namespace nybble::runtime;
 namespace {
 
 Graph encoder(WeightFormat format, const std::set<std::string, std::less<>>& disabled = {},
-              bool per_token = false) {
+              bool per_token = false, PoolMode pooling = PoolMode::mean) {
   const auto config = test::tiny_bert_config(3);
   ImportTarget target;
   target.normalize = true;
   target.per_token = per_token;
+  target.pooling = pooling;
   Graph graph = test::import_tiny(config, test::bert_tensors(config), target).graph;
   PassRun run;
   run.settings.weights = format;
@@ -30,7 +31,8 @@ Graph encoder(WeightFormat format, const std::set<std::string, std::less<>>& dis
 
 std::vector<Graph> encoders() {
   return {
-      encoder(WeightFormat::int8), encoder(WeightFormat::f32), encoder(WeightFormat::int8, {}, true),
+      encoder(WeightFormat::int8), encoder(WeightFormat::int8, {}, false, PoolMode::cls),
+      encoder(WeightFormat::f32), encoder(WeightFormat::int8, {}, true),
       encoder(WeightFormat::f32, {"merge_qkv", "fuse_bias", "fuse_activation", "fuse_residual_layernorm"})};
 }
 
@@ -89,7 +91,7 @@ TEST_CASE("stages cover all nodes in order; attention stands alone, sequences ap
         const bool per_sequence =
             graph.values[static_cast<std::size_t>(node.output)].shape[0] == Extent::sequences();
         REQUIRE((node.op == Op::attention) == (stage.kind == StageKind::attention));
-        REQUIRE(per_sequence == (stage.kind == StageKind::sequences));
+        if (stage.kind != StageKind::attention) REQUIRE(per_sequence == (stage.kind == StageKind::sequences));
       }
       if (stage.kind == StageKind::attention) REQUIRE(stage.end == stage.begin + 1);
     }
@@ -100,6 +102,8 @@ TEST_CASE("stages cover all nodes in order; attention stands alone, sequences ap
 TEST_CASE("an encoder layer has two stages: attention and all the rest") {
   const std::vector<StageNodes> stages = group_stages(encoder(WeightFormat::int8));
   REQUIRE(stages.size() == 1 + 3 * 2 + 1);
+  // Under a cls pool the last layer has its queries, its attention and the rest, a row a sequence.
+  REQUIRE(group_stages(encoder(WeightFormat::int8, {}, false, PoolMode::cls)).size() == 1 + 2 * 2 + 3);
 }
 
 TEST_CASE("only what one stage makes and reads lies in scratch, and the output in the caller's rows") {
