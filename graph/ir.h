@@ -58,7 +58,8 @@ enum class Op {
   add_bias,    ///< (x, bias)
   add,         ///< (x, y)
   activation,  ///< (x), `kind`
-  attention,   ///< (q, k, v) or, merged, (qkv); and a bias where `position` is "bias"
+  attention,   ///< (q, k, v) or, merged, (qkv); and a bias where `position` is "bias"; in integers where
+               ///< `format` is "int8"
   quantize_rows,  ///< (x) -> u8_rows
   pool,           ///< (x) -> f32[sequences,H], `mode`
   l2_normalize,   ///< (x)

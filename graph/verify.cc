@@ -175,6 +175,7 @@ ResultType infer_attention(const Node& node, const Checker& check) {
   }
   if (extra) check.table(node.inputs.size() - 1, heads);
   number(node, "scale");
+  if (has(node, "format")) check.one_of("format", kFormats);
   if (integer(node, "window") < 0) fail("attribute 'window' of attention must be 0 (all tokens) or positive");
   return {ElementType::f32, {check.input(0).shape[0], Extent::of(hidden)}};
 }

@@ -138,7 +138,7 @@ Model Model::load(std::string_view model, const LoadOptions& options) {
   info.weights = options.weights;
   info.isa = kernels.name;
   info.threads = options.threads > 0 ? options.threads : kernels::usable_cpus().threads;
-  info.bits = options.weights == Weights::int8 ? "exact (numerics 1)" : "machine-dependent";
+  info.bits = options.weights == Weights::int8 ? "exact (numerics 2)" : "machine-dependent";
 
   impl->scheduler = std::make_unique<runtime::Scheduler>(info.threads);
   runtime::LoweringOptions lowering;

@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -43,8 +44,11 @@ struct Task {
   const Batch& batch;
   std::byte* workspace;
   std::byte* scratch;
-  int begin,
-      end;  ///< rows (stage over rows), sequences (over sequences), or one sequence·heads + head (attention)
+  /// Rows (stage over rows), sequences (over sequences), or heads of one sequence, as sequence·heads + head
+  /// (attention).
+  int begin, end;
+  /// Attention: the queries to compute, [query_begin, min(query_end, the sequence's length)).
+  int query_begin = 0, query_end = std::numeric_limits<int>::max();
 
   /// The first row of this task at `location`.
   template <class T>
