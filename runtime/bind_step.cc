@@ -1,5 +1,6 @@
 #include "runtime/bind_step.h"
 
+#include <algorithm>
 #include <string>
 
 #include "graph/text.h"
@@ -144,13 +145,15 @@ class Binder {
     args.b = weights.data();
     args.n = weights.n();
     args.k = weights.k();
-    args.panel_end = kernels::panel_count(args.n);
+    step_.panels = kernels::panel_count(args.n);
     args.lda = static_cast<std::ptrdiff_t>(in(0).row_bytes);
     args.ldc = stride(out());
     args.epilogue = epilogue();
-    step_.run = [run = binding_.kernels.gemm_u8s8, args, x = home(node_.inputs[0]),
+    step_.run = [run = binding_.kernels.gemm_u8s8, args, x = home(node_.inputs[0]), panels = step_.panels,
                  out = out()](const Task& task) {
       kernels::GemmArgs call = args;
+      call.panel_begin = task.panel_begin;
+      call.panel_end = std::min(task.panel_end, panels);
       call.a = task.rows<std::uint8_t>(x.data);
       call.rows = task.rows<kernels::RowScale>(x.scales);
       call.m = task.end - task.begin;
@@ -224,6 +227,7 @@ class Binder {
     kernels::AttentionArgs args{};
     args.head_dim = static_cast<int>(graph::integer(node_, "head_dim"));
     args.scale = static_cast<float>(graph::number(node_, "scale"));
+    step_.description.macs_per_pair = 2.0 * heads * args.head_dim;
     const bool merged = node_.inputs.size() == 1;
     const std::ptrdiff_t hidden = width();
     const Location q = in(0), k = merged ? q : in(1), v = merged ? q : in(2);
@@ -240,7 +244,7 @@ class Binder {
       call.length = task.batch.cu_seqlens[sequence + 1] - row;
       call.row_begin = task.query_begin;
       call.row_end = std::min(task.query_end, call.length);
-      call.scratch = reinterpret_cast<float*>(task.scratch);
+      call.scratch = reinterpret_cast<float*>(task.own);
       for (int i = task.begin; i < task.end; ++i) {
         const std::ptrdiff_t column = static_cast<std::ptrdiff_t>(i % heads) * args.head_dim;
         call.q = task.row<float>(q, row) + column;

@@ -40,10 +40,12 @@ std::string describe(const Plan& plan) {
                           it.shape, it.format, it.kernel, bytes_text(it.weight_bytes), work);
     }
   }
-  text +=
-      fmt::format("{} stages, up to {} rows a task, {:.1f} MB for {} tokens, {:.0f} KB of scratch a thread\n",
-                  plan.stages.size(), plan.block_rows, static_cast<double>(plan.workspace_bytes) / 1e6,
-                  plan.max_tokens, static_cast<double>(plan.scratch_bytes) / 1e3);
+  text += fmt::format(
+      "{} stages, up to {} rows a task, {:.1f} MB for {} tokens, {:.0f} KB of scratch a thread\n",
+      plan.stages.size(), plan.block_rows, static_cast<double>(plan.row_bytes) * plan.max_tokens / 1e6,
+      plan.max_tokens,
+      (static_cast<double>(plan.scratch_row_bytes) * plan.block_rows + static_cast<double>(plan.own_bytes)) /
+          1e3);
   return text;
 }
 

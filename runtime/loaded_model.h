@@ -8,6 +8,7 @@
 #include "nybble/nybble.h"
 #include "runtime/batch_builder.h"
 #include "runtime/lowering.h"
+#include "runtime/run_plan.h"
 #include "runtime/safetensors.h"
 #include "runtime/scheduler.h"
 #include "runtime/workspace_pool.h"

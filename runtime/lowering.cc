@@ -156,7 +156,7 @@ LoweredModel lower(const Graph& graph, const Weights& weights, const LoweringOpt
                    const Scheduler& scheduler) {
   check_lowerable(graph, options);
   const std::vector<StageNodes> stages = group_stages(graph);
-  const ValueHomes places = place_values(graph, stages, options.max_tokens, options.l2_bytes);
+  const ValueHomes places = place_values(graph, stages, options.l2_bytes);
 
   LoweredModel model;
   model.constants = std::make_unique<Constants>(graph, weights);
@@ -169,9 +169,11 @@ LoweredModel lower(const Graph& graph, const Weights& weights, const LoweringOpt
 
   model.plan.max_tokens = options.max_tokens;
   model.plan.block_rows = places.block_rows;
-  model.plan.workspace_bytes = places.workspace_bytes;
-  model.plan.scratch_bytes = std::max(places.scratch_bytes, attention_scratch_bytes(graph, options.longest));
+  model.plan.row_bytes = places.row_bytes;
+  model.plan.scratch_row_bytes = places.scratch_row_bytes;
+  model.plan.own_bytes = attention_scratch_bytes(graph, options.longest);
   const graph::Value& output = graph.values[static_cast<std::size_t>(graph.outputs[0].value)];
+  model.plan.output_per_token = output.shape[0].kind == graph::Extent::Kind::tokens;
   model.plan.output_columns = static_cast<int>(output.shape[1].size);
   keep(linears.packed, model.packed, model.linear_bytes);
   keep(linears.matmuls, model.matmuls, model.linear_bytes);

@@ -55,24 +55,25 @@ RowBytes row_bytes(const graph::Value& value) {
   return {sizeof(float) * static_cast<std::size_t>(kernels::padded_columns(columns)), 0};
 }
 
-/// Sets the homes of `values` to places in one block that holds `rows` rows of each; returns the bytes of the
-/// block.
+/// Sets the homes of `values` to places in one block; returns the bytes of the block for each row that it has
+/// room for. kRowUnit rows of any value fill whole cache lines, so that offsets grow with the rows.
 std::size_t place(const graph::Graph& graph, const std::vector<graph::ValueId>& values, Location::Home home,
-                  int rows, const std::vector<std::pair<int, int>>& spans, std::vector<ValueHome>& homes) {
+                  const std::vector<std::pair<int, int>>& spans, std::vector<ValueHome>& homes) {
   std::vector<Lifetime> lifetimes;
   for (std::size_t i = 0; i < values.size(); ++i) {
     const RowBytes bytes = row_bytes(graph.values[static_cast<std::size_t>(values[i])]);
     for (const std::size_t row : {bytes.data, bytes.scales}) {
-      lifetimes.push_back({row * static_cast<std::size_t>(rows), spans[i].first, spans[i].second, 0});
+      lifetimes.push_back({row * kRowUnit, spans[i].first, spans[i].second, 0});
     }
   }
   const std::size_t total = place_buffers(lifetimes);
   for (std::size_t i = 0; i < values.size(); ++i) {
     const RowBytes bytes = row_bytes(graph.values[static_cast<std::size_t>(values[i])]);
-    homes[static_cast<std::size_t>(values[i])] = {{home, lifetimes[2 * i].offset, bytes.data},
-                                                  {home, lifetimes[2 * i + 1].offset, bytes.scales}};
+    homes[static_cast<std::size_t>(values[i])] = {
+        {home, lifetimes[2 * i].offset / kRowUnit, bytes.data},
+        {home, lifetimes[2 * i + 1].offset / kRowUnit, bytes.scales}};
   }
-  return total;
+  return total / kRowUnit;
 }
 
 int choose_block_rows(std::size_t bytes_per_row, std::size_t l2_bytes) {
@@ -96,7 +97,7 @@ std::vector<StageNodes> group_stages(const graph::Graph& graph) {
   return stages;
 }
 
-ValueHomes place_values(const graph::Graph& graph, const std::vector<StageNodes>& stages, int max_tokens,
+ValueHomes place_values(const graph::Graph& graph, const std::vector<StageNodes>& stages,
                         std::size_t l2_bytes) {
   const std::vector<Life> lives = lives_of(graph, stages);
   std::vector<graph::ValueId> shared, local;
@@ -118,14 +119,9 @@ ValueHomes place_values(const graph::Graph& graph, const std::vector<StageNodes>
       shared_spans.emplace_back(life.first_stage, life.last_stage);
     }
   }
-  // Offsets are aligned, so the bytes of one row are found from a block of many.
-  const std::size_t per_row =
-      place(graph, local, Location::Home::scratch, 64, local_spans, result.homes) / 64;
-  result.block_rows = choose_block_rows(per_row, l2_bytes);
-  result.scratch_bytes =
-      place(graph, local, Location::Home::scratch, result.block_rows, local_spans, result.homes);
-  result.workspace_bytes =
-      place(graph, shared, Location::Home::workspace, max_tokens, shared_spans, result.homes);
+  result.scratch_row_bytes = place(graph, local, Location::Home::scratch, local_spans, result.homes);
+  result.block_rows = choose_block_rows(result.scratch_row_bytes, l2_bytes);
+  result.row_bytes = place(graph, shared, Location::Home::workspace, shared_spans, result.homes);
   return result;
 }
 

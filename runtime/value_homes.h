@@ -24,16 +24,16 @@ struct ValueHome {
 };
 
 struct ValueHomes {
-  std::vector<ValueHome> homes;  ///< by ValueId; unused for inputs and weights
-  std::size_t workspace_bytes = 0;
-  std::size_t scratch_bytes = 0;
+  std::vector<ValueHome> homes;       ///< by ValueId; unused for inputs and weights
+  std::size_t row_bytes = 0;          ///< of a workspace, for each row
+  std::size_t scratch_row_bytes = 0;  ///< of scratch, for each row
   int block_rows = 0;
 };
 
 /// Rows that only one stage sees lie in the scratch of the task that makes them, `block_rows` at a time;
 /// others in the workspace; the graph's output in the caller's rows. A block is as large as `l2_bytes`
-/// allows. max_tokens ≥ 1.
-ValueHomes place_values(const graph::Graph& graph, const std::vector<StageNodes>& stages, int max_tokens,
+/// allows.
+ValueHomes place_values(const graph::Graph& graph, const std::vector<StageNodes>& stages,
                         std::size_t l2_bytes);
 
 }  // namespace nybble::runtime

@@ -4,6 +4,7 @@
 #include <catch2/catch.hpp>
 #include <cmath>
 #include <numeric>
+#include <optional>
 #include <random>
 #include <string>
 #include <vector>
@@ -12,6 +13,7 @@
 #include "graph/passes/passes.h"
 #include "graph/text.h"
 #include "kernels/registry.h"
+#include "runtime/run_plan.h"
 #include "weight_folder.h"
 
 using namespace nybble;
@@ -121,6 +123,7 @@ struct Lowered {
   std::set<std::string, std::less<>> disabled;
   int threads = 1;
   const kernels::KernelSet* kernels = &kernels::best_set();
+  std::optional<runtime::RunChoice> choice = {};  ///< else as the runtime chooses
 };
 
 constexpr float kGuard = 4321.0f;
@@ -149,7 +152,12 @@ std::vector<float> run(Graph graph, const runtime::Weights& weights, const Doubl
                              inputs.types.data(), inputs.cu_seqlens.data(),
                              order.data(),        static_cast<int>(inputs.ids.size()),
                              sequences,           out.data()};
-  runtime::run_plan(model.plan, batch, runtime::Workspace(model.plan, how.threads), scheduler);
+  runtime::Workspace workspace(model.plan, how.threads);
+  if (how.choice) {
+    runtime::run_plan_as(*how.choice, model.plan, batch, workspace, scheduler);
+  } else {
+    runtime::run_plan(model.plan, batch, workspace, scheduler);
+  }
   if (!std::all_of(out.end() - 64, out.end(), [](float x) { return x == kGuard; })) return {};
   out.resize(out.size() - 64);
   return out;
@@ -260,6 +268,36 @@ TEST_CASE(
         INFO(entry.set->name << ", threads " << threads << ", disabled " << disabled.size());
         REQUIRE(run(graph, folder.weights(), inputs, {WeightFormat::int8, disabled, threads, entry.set}) ==
                 expected);
+      }
+    }
+  }
+}
+
+TEST_CASE("whatever the form in which a plan runs, its bits are the same") {
+  std::string text = kEncoder;  // wide enough for products of several panels
+  for (std::size_t at = 0; (at = text.find("36", at)) != std::string::npos;) text.replace(at, 2, "200");
+  for (const std::string output : {"z", "unit"}) {  // a row a token, a row a sequence
+    const Graph graph = encoder_with_output(output, text);
+    const Tensors tensors = random_tensors(graph, 11);
+    const WeightFolder folder = write(graph, tensors);
+    for (const WeightFormat format : {WeightFormat::int8, WeightFormat::f32}) {
+      for (const std::vector<int>& lengths : {kLengths, {1}, {40}, std::vector<int>(30, 7)}) {
+        const DoubleInputs inputs = random_inputs(lengths, 12);
+        const std::vector<float> expected =
+            run(graph, folder.weights(), inputs,
+                {format, {}, 1, &kernels::best_set(), runtime::RunChoice{runtime::RunForm::rows, 1, 0}});
+        REQUIRE(largest_difference(expected, run_in_double(graph, tensors, inputs)) <= 0.15);
+        for (const int threads : {2, 5}) {
+          for (const runtime::RunChoice& choice : {runtime::RunChoice{runtime::RunForm::groups, threads, 16},
+                                                   {runtime::RunForm::groups, threads, 60},
+                                                   {runtime::RunForm::rows, threads, 0},
+                                                   {runtime::RunForm::columns, threads, 0}}) {
+            INFO(output << ", form " << static_cast<int>(choice.form) << ", threads " << threads
+                        << ", sequences " << lengths.size());
+            REQUIRE(run(graph, folder.weights(), inputs,
+                        {format, {}, threads, &kernels::best_set(), choice}) == expected);
+          }
+        }
       }
     }
   }

@@ -55,7 +55,7 @@ struct Use {
 };
 
 std::vector<Use> uses_of(const Graph& graph, const std::vector<StageNodes>& stages, const ValueHomes& places,
-                         int max_tokens) {
+                         int rows) {
   std::vector<Use> uses;
   for (std::size_t i = 0; i < graph.values.size(); ++i) {
     if (graph.values[i].kind != ValueKind::result || is_output(graph, static_cast<ValueId>(i))) continue;
@@ -65,8 +65,8 @@ std::vector<Use> uses_of(const Graph& graph, const std::vector<StageNodes>& stag
       read = std::max(read, static_cast<std::ptrdiff_t>(reader));
     for (const Location& location : {places.homes[i].data, places.homes[i].scales}) {
       const bool scratch = location.home == Location::Home::scratch;
-      const auto rows = static_cast<std::size_t>(scratch ? places.block_rows : max_tokens);
-      uses.push_back({location.offset, location.offset + rows * location.row_bytes,
+      const auto room = static_cast<std::size_t>(padded_rows(rows));
+      uses.push_back({location.offset * room, location.offset * room + room * location.row_bytes,
                       scratch ? static_cast<std::size_t>(made) : stage_of(stages, made),
                       scratch ? static_cast<std::size_t>(read) : stage_of(stages, read), location.home});
     }
@@ -105,7 +105,7 @@ TEST_CASE("an encoder layer has two stages: attention and all the rest") {
 TEST_CASE("only what one stage makes and reads lies in scratch, and the output in the caller's rows") {
   for (const Graph& graph : encoders()) {
     const std::vector<StageNodes> stages = group_stages(graph);
-    const ValueHomes places = place_values(graph, stages, 50, std::size_t{1} << 20);
+    const ValueHomes places = place_values(graph, stages, std::size_t{1} << 20);
     for (std::size_t i = 0; i < graph.values.size(); ++i) {
       if (graph.values[i].kind != ValueKind::result) continue;
       const auto id = static_cast<ValueId>(i);
@@ -128,24 +128,29 @@ TEST_CASE("only what one stage makes and reads lies in scratch, and the output i
   }
 }
 
-TEST_CASE("no two values that live together share memory, whatever the tokens and the cache") {
+TEST_CASE(
+    "no two values that live together share memory, and each begins on a cache line, whatever the rows and "
+    "the cache") {
   for (const Graph& graph : encoders()) {
     const std::vector<StageNodes> stages = group_stages(graph);
-    for (const int max_tokens : {1, 7, 64, 1000}) {
+    for (const int rows : {1, 7, 64, 1000}) {
       for (const std::size_t l2 :
            {std::size_t{1}, std::size_t{5000}, std::size_t{1} << 18, std::size_t{1} << 30}) {
-        const ValueHomes places = place_values(graph, stages, max_tokens, l2);
+        const ValueHomes places = place_values(graph, stages, l2);
         REQUIRE(places.block_rows >= 1);
-        const std::vector<Use> uses = uses_of(graph, stages, places, max_tokens);
-        int overlaps = 0, outside = 0;
+        const std::vector<Use> uses = uses_of(graph, stages, places, rows);
+        int overlaps = 0, outside = 0, unaligned = 0;
         for (std::size_t i = 0; i < uses.size(); ++i) {
-          outside += uses[i].end > (uses[i].home == Location::Home::scratch ? places.scratch_bytes
-                                                                            : places.workspace_bytes);
+          const std::size_t row_bytes =
+              uses[i].home == Location::Home::scratch ? places.scratch_row_bytes : places.row_bytes;
+          outside += uses[i].end > row_bytes * static_cast<std::size_t>(padded_rows(rows));
+          unaligned += uses[i].begin % 64 != 0;
           for (std::size_t j = 0; j < i; ++j) overlaps += uses[i].overlaps(uses[j]);
         }
-        INFO("max_tokens " << max_tokens << ", L2 " << l2 << ", block " << places.block_rows);
+        INFO("rows " << rows << ", L2 " << l2 << ", block " << places.block_rows);
         REQUIRE(overlaps == 0);
         REQUIRE(outside == 0);
+        REQUIRE(unaligned == 0);
       }
     }
   }
@@ -156,9 +161,10 @@ TEST_CASE("a larger cache gives blocks that are at least as large, and scratch t
   const std::vector<StageNodes> stages = group_stages(graph);
   int before = 0;
   for (std::size_t l2 = 1 << 12; l2 <= (1 << 24); l2 *= 2) {
-    const ValueHomes places = place_values(graph, stages, 4096, l2);
+    const ValueHomes places = place_values(graph, stages, l2);
     REQUIRE(places.block_rows >= before);
-    if (places.block_rows > 12) REQUIRE(places.scratch_bytes <= l2);
+    if (places.block_rows > 12)
+      REQUIRE(places.scratch_row_bytes * static_cast<std::size_t>(places.block_rows) <= l2);
     before = places.block_rows;
   }
 }

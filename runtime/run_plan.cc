@@ -1,0 +1,221 @@
+#include "runtime/run_plan.h"
+
+#include <algorithm>
+#include <cstdint>
+#include <utility>
+
+namespace nybble::runtime {
+namespace {
+
+constexpr int ceil_div(int a, int b) { return (a + b - 1) / b; }
+
+void run_step(const Step& step, const Task& task) { step.run(task); }
+
+void run_steps(const Stage& stage, const Task& task) {
+  for (const Step& step : stage.steps) run_step(step, task);
+}
+
+/// [0, count) cut into nearly equal parts of at most `most`, so that the last is not a remainder: as many for
+/// each of `threads`.
+struct EqualParts {
+  EqualParts(int count, int most, int threads = 1)
+      : count_(count), parts_(std::min(count, ceil_div(ceil_div(count, most), threads) * threads)) {}
+  int parts() const { return parts_; }
+  int begin(int part) const { return static_cast<int>(static_cast<std::int64_t>(count_) * part / parts_); }
+
+ private:
+  int count_, parts_;
+};
+
+// ---- groups: a task takes whole sequences through all stages ----
+
+class GroupRun final : public PhasedWork {
+ public:
+  GroupRun(const Plan& plan, const Batch& batch, Workspace& workspace)
+      : plan_(plan), batch_(batch), workspace_(workspace) {
+    std::fill(workspace.member_rows.begin(), workspace.member_rows.end(), -1);
+  }
+
+  int next_phase() noexcept override {
+    return std::exchange(phase_, kEnd) == kEnd ? kEnd : static_cast<int>(workspace_.groups.size());
+  }
+
+  void run_task(int i, int member) override {
+    const SequenceGroup& group = workspace_.groups[static_cast<std::size_t>(i)];
+    // Groups come in order of size: a member's later ones fit where its first one lay, still in its cache.
+    int& row = workspace_.member_rows[static_cast<std::size_t>(member)];
+    if (row < 0) row = group.memory_row;
+    const Batch part = batch_of(group, i);
+    const Task task{
+        part, workspace_.rows(row, group.rows), workspace_.scratch(member), workspace_.own(member), 0, 0, 0};
+    for (const Stage& stage : plan_.stages) run_stage(stage, task);
+  }
+
+ private:
+  Batch batch_of(const SequenceGroup& group, int index) const {
+    std::int32_t* borders = workspace_.borders(group, index);
+    for (int i = 0; i <= group.sequences; ++i)
+      borders[i] = batch_.cu_seqlens[group.first_sequence + i] - group.first_row;
+    Batch part = batch_;
+    part.ids += group.first_row;
+    part.positions += group.first_row;
+    part.types += group.first_row;
+    part.cu_seqlens = borders;
+    part.order = nullptr;
+    part.tokens = group.rows;
+    part.sequences = group.sequences;
+    part.out += static_cast<std::ptrdiff_t>(plan_.output_per_token ? group.first_row : group.first_sequence) *
+                plan_.output_columns;
+    return part;
+  }
+
+  void run_stage(const Stage& stage, Task task) const {
+    const bool rows = stage.kind == StageKind::rows;
+    const int count = rows ? task.batch.tokens : task.batch.sequences * stage.heads;
+    const EqualParts blocks(count, stage.kind == StageKind::attention ? 1 : plan_.block_rows);
+    for (int block = 0; block < blocks.parts(); ++block) {
+      task.begin = task.scratch_begin = blocks.begin(block);
+      task.end = blocks.begin(block + 1);
+      run_steps(stage, task);
+    }
+  }
+
+  const Plan& plan_;
+  const Batch& batch_;
+  Workspace& workspace_;
+  int phase_ = 0;
+};
+
+// ---- rows: stage by stage ----
+
+/// What runs stage by stage: the batch's rows lie at the start of the workspace.
+class StagedRun : public PhasedWork {
+ protected:
+  StagedRun(const Plan& plan, const Batch& batch, Workspace& workspace, int team)
+      : plan_(plan),
+        batch_(batch),
+        workspace_(workspace),
+        rows_(workspace.rows(0, batch.tokens)),
+        team_(team) {}
+  ~StagedRun() = default;
+
+  int count_of(const Stage& stage) const {
+    if (stage.kind == StageKind::attention) return batch_.sequences * stage.heads;
+    return stage.kind == StageKind::rows ? batch_.tokens : batch_.sequences;
+  }
+
+  /// Task `i` of a stage of attention: the longest sequences come first.
+  Task attention_task(const Stage& stage, int i, int member) const {
+    const int head = batch_.order[i / stage.heads] * stage.heads + i % stage.heads;
+    return {batch_, rows_, workspace_.scratch(member), workspace_.own(member), head, head + 1, head};
+  }
+
+  const Plan& plan_;
+  const Batch& batch_;
+  Workspace& workspace_;
+  const RowMemory rows_;
+  const int team_;
+};
+
+class RowRun final : public StagedRun {
+ public:
+  RowRun(const Plan& plan, const Batch& batch, Workspace& workspace, int team)
+      : StagedRun(plan, batch, workspace, team) {}
+
+  int next_phase() noexcept override {
+    if (++stage_ == static_cast<int>(plan_.stages.size())) return kEnd;
+    const Stage& now = stage();
+    blocks_ = EqualParts(count_of(now), now.kind == StageKind::attention ? 1 : plan_.block_rows, team_);
+    return blocks_.parts();
+  }
+
+  void run_task(int i, int member) override {
+    if (stage().kind == StageKind::attention) return run_steps(stage(), attention_task(stage(), i, member));
+    const int begin = blocks_.begin(i);
+    run_steps(stage(), Task{batch_, rows_, workspace_.scratch(member), workspace_.own(member), begin,
+                            blocks_.begin(i + 1), begin});
+  }
+
+ private:
+  const Stage& stage() const { return plan_.stages[static_cast<std::size_t>(stage_)]; }
+
+  int stage_ = -1;
+  EqualParts blocks_{0, 1};
+};
+
+// ---- columns: step by step ----
+
+/// Each phase is a step: one that has panels is shared out by these, others by rows. What a step leaves for
+/// the next lies in one scratch for all.
+class ColumnRun final : public StagedRun {
+ public:
+  ColumnRun(const Plan& plan, const Batch& batch, Workspace& workspace, int team)
+      : StagedRun(plan, batch, workspace, team), scratch_(workspace.shared_scratch()) {}
+
+  int next_phase() noexcept override {
+    if (stage_ >= 0 && ++step_ < stage().steps.size()) return open_step();
+    do {
+      if (++stage_ == static_cast<int>(plan_.stages.size())) return kEnd;
+    } while (stage().steps.empty());
+    step_ = 0;
+    return open_step();
+  }
+
+  void run_task(int i, int member) override {
+    if (stage().kind == StageKind::attention) return run_step(step(), attention_task(stage(), i, member));
+    Task task{batch_, rows_, scratch_, workspace_.own(member), parts_.begin(i), parts_.begin(i + 1), 0};
+    if (step().panels > 0) {
+      task.panel_begin = std::exchange(task.begin, 0);
+      task.panel_end = std::exchange(task.end, count_of(stage()));
+    }
+    run_step(step(), task);
+  }
+
+ private:
+  // Fewer rows of LayerNorm or quantization take less time than handing them to another thread.
+  static constexpr int kRowsATask = 4;
+
+  int open_step() {
+    const int count = count_of(stage());
+    if (stage().kind == StageKind::attention) return count;
+    parts_ =
+        step().panels > 0 ? EqualParts(step().panels, step().panels, team_) : EqualParts(count, kRowsATask);
+    return parts_.parts();
+  }
+
+  const Stage& stage() const { return plan_.stages[static_cast<std::size_t>(stage_)]; }
+  const Step& step() const { return stage().steps[step_]; }
+
+  const RowMemory scratch_;
+  int stage_ = -1;
+  std::size_t step_ = 0;
+  EqualParts parts_{0, 1};
+};
+
+}  // namespace
+
+void run_plan_as(const RunChoice& choice, const Plan& plan, const Batch& batch, Workspace& workspace,
+                 const Scheduler& scheduler) {
+  switch (choice.form) {
+    case RunForm::groups: {
+      form_groups(batch, choice.group_target, workspace.costs, workspace.groups);
+      GroupRun run(plan, batch, workspace);
+      return scheduler.run(run, choice.team);
+    }
+    case RunForm::rows: {
+      RowRun run(plan, batch, workspace, choice.team);
+      return scheduler.run(run, choice.team);
+    }
+    case RunForm::columns: {
+      ColumnRun run(plan, batch, workspace, choice.team);
+      return scheduler.run(run, choice.team);
+    }
+  }
+}
+
+void run_plan(const Plan& plan, const Batch& batch, Workspace& workspace, const Scheduler& scheduler) {
+  const Scheduler::Call call(scheduler);
+  run_plan_as(choose_form(plan, batch, call.team(), workspace), plan, batch, workspace, scheduler);
+}
+
+}  // namespace nybble::runtime
