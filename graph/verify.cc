@@ -185,6 +185,7 @@ ResultType infer_attention(const Node& node, const Checker& check) {
   }
   if (extra) check.table(inputs, integer(node, "heads"));
   number(node, "scale");
+  if (has(node, "format")) check.one_of("format", kFormats);
   if (integer(node, "window") < 0) fail("attribute 'window' of attention must be 0 (all tokens) or positive");
   return {ElementType::f32, {queries, Extent::of(hidden)}};
 }

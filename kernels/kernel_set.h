@@ -257,10 +257,11 @@ constexpr std::size_t attention_s8_scratch_bytes(int length, int head_dim, int w
   return attention_s8_layout(length, head_dim, window).bytes;
 }
 
-/// Whether attention_s8 keeps 16 bits of each weight rather than 8: beyond 128 keys, where 8 would lose whole
-/// percents of the softmax's mass.
+/// Whether attention_s8 keeps 16 bits of each weight rather than 8: beyond 16 keys. A query that looks at one
+/// token almost alone gives each of the others a weight of 0.002 or less, which 8 bits round to 0: together
+/// these can be a tenth of the softmax's mass.
 constexpr bool attention_s8_is_wide(int length, int window) {
-  return length > 128 && (window < 0 || window >= 64);
+  return length > 16 && (window < 0 || window >= 8);
 }
 
 /// The functions of one instruction set. After the name come pointers to functions and nothing else.

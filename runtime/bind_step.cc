@@ -238,7 +238,9 @@ class Binder {
                   "%" + value(node_.output).name +
                       ": attention has kernels for position = \"none\" and window = 0 only");
     }
-    named("attention_f32");
+    const bool is_int8 = graph::has(node_, "format") && graph::text(node_, "format") == "int8";
+    step_.description.format = is_int8 ? "int8" : "f32";
+    named(is_int8 ? "attention_s8" : "attention_f32");
     const int heads = static_cast<int>(graph::integer(node_, "heads"));
     kernels::AttentionArgs args{};
     args.head_dim = static_cast<int>(graph::integer(node_, "head_dim"));
@@ -257,20 +259,25 @@ class Binder {
     args.ldk = stride(k);
     args.ldv = stride(v);
     args.ldo = stride(out());
-    step_.run = [run = binding_.kernels.attention_f32, args, heads, q, k, v, k_offset, v_offset, first,
-                 q_by_sequence, out = out()](const Task& task) {
+    const auto entry = is_int8 ? binding_.kernels.attention_s8 : binding_.kernels.attention_f32;
+    step_.run = [run = entry, args, heads, q, k, v, k_offset, v_offset, first, q_by_sequence,
+                 out = out()](const Task& task) {
       const int sequence = task.begin / heads;
-      const std::ptrdiff_t column = static_cast<std::ptrdiff_t>(task.begin % heads) * args.head_dim;
       const int row = task.batch.cu_seqlens[sequence];
       kernels::AttentionArgs call = args;
       call.length = task.batch.cu_seqlens[sequence + 1] - row;
-      call.row_end = first ? 1 : call.length;
-      call.q = task.row<float>(q, q_by_sequence ? sequence : row) + column;
-      call.k = task.row<float>(k, row) + k_offset + column;
-      call.v = task.row<float>(v, row) + v_offset + column;
-      call.out = task.row<float>(out, first ? sequence : row) + column;
+      call.row_begin = task.query_begin;
+      call.row_end = std::min(task.query_end, first ? 1 : call.length);
+      if (call.row_begin >= call.row_end) return;
       call.scratch = reinterpret_cast<float*>(task.own);
-      run(call);
+      for (int i = task.begin; i < task.end; ++i) {
+        const std::ptrdiff_t column = static_cast<std::ptrdiff_t>(i % heads) * args.head_dim;
+        call.q = task.row<float>(q, q_by_sequence ? sequence : row) + column;
+        call.k = task.row<float>(k, row) + k_offset + column;
+        call.v = task.row<float>(v, row) + v_offset + column;
+        call.out = task.row<float>(out, first ? sequence : row) + column;
+        run(call);
+      }
     };
   }
 

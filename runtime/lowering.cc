@@ -74,13 +74,33 @@ LinearWeights load_linears(const Graph& graph, const std::vector<ValueHome>& hom
   return result;
 }
 
+bool is_integer(const Node& attention) {
+  return graph::has(attention, "format") && graph::text(attention, "format") == "int8";
+}
+
+/// The sums of integer attention are exact up to here (docs/numerics.md).
+constexpr int kLongestIntegerAttention = 65536;
+
+void check_attention(const Node& node, const LoweringOptions& options) {
+  const std::int64_t head_dim = graph::integer(node, "head_dim");
+  if (!is_integer(node) ||
+      (options.longest <= kLongestIntegerAttention && head_dim <= kLongestIntegerAttention))
+    return;
+  throw Error(
+      ErrorCode::unsupported_model,
+      "attention in integers: expected at most 65536 tokens a sequence and a head_dim of 65536, found " +
+          std::to_string(options.longest) + " tokens and a head_dim of " + std::to_string(head_dim) +
+          "; without the pass integer_attention, or with weights in f32, it runs on floats");
+}
+
 /// Every linear has a format, and the output is written by a step that writes no padding.
-void check_lowerable(const Graph& graph) {
+void check_lowerable(const Graph& graph, const LoweringOptions& options) {
   if (graph.outputs.size() != 1) {
     throw Error(ErrorCode::unsupported_model, "graph " + graph.name + ": expected one output, found " +
                                                   std::to_string(graph.outputs.size()));
   }
   for (const Node& node : graph.nodes) {
+    if (node.op == Op::attention) check_attention(node, options);
     if (node.op != Op::linear) continue;
     if (!graph::has(node, "format")) {
       throw Error(ErrorCode::bad_input, "a linear has no weight format: the pass assign_formats is needed");
@@ -92,12 +112,17 @@ void check_lowerable(const Graph& graph) {
   }
 }
 
-int head_dim_of(const Graph& graph) {
-  std::int64_t head_dim = 1;
+/// Scratch of the largest attention, for a sequence of `longest` tokens.
+std::size_t attention_scratch_bytes(const Graph& graph, int longest) {
+  std::size_t most = 0;
   for (const Node& node : graph.nodes) {
-    if (node.op == Op::attention) head_dim = std::max(head_dim, graph::integer(node, "head_dim"));
+    if (node.op != Op::attention) continue;
+    const int head_dim = static_cast<int>(graph::integer(node, "head_dim"));
+    most = std::max(most, is_integer(node)
+                              ? kernels::attention_s8_scratch_bytes(longest, head_dim)
+                              : sizeof(float) * kernels::attention_scratch_floats(longest, head_dim));
   }
-  return static_cast<int>(head_dim);
+  return most;
 }
 
 template <class T>
@@ -131,7 +156,7 @@ Stage bind_stage(const Binding& binding, const StageNodes& nodes) {
 
 LoweredModel lower(const Graph& graph, const Weights& weights, const LoweringOptions& options,
                    const Scheduler& scheduler) {
-  check_lowerable(graph);
+  check_lowerable(graph, options);
   const std::vector<StageNodes> stages = group_stages(graph);
   const ValueHomes places = place_values(graph, stages, options.l2_bytes);
 
@@ -148,8 +173,7 @@ LoweredModel lower(const Graph& graph, const Weights& weights, const LoweringOpt
   model.plan.block_rows = places.block_rows;
   model.plan.row_bytes = places.row_bytes;
   model.plan.scratch_row_bytes = places.scratch_row_bytes;
-  model.plan.own_bytes =
-      sizeof(float) * kernels::attention_scratch_floats(options.longest, head_dim_of(graph));
+  model.plan.own_bytes = attention_scratch_bytes(graph, options.longest);
   const graph::Value& output = graph.values[static_cast<std::size_t>(graph.outputs[0].value)];
   model.plan.output_per_token = output.shape[0].kind == graph::Extent::Kind::tokens;
   model.plan.output_columns = static_cast<int>(output.shape[1].size);

@@ -168,7 +168,7 @@ Model Model::load(std::string_view model, const LoadOptions& options) {
   info.normalize = target.normalize;
   info.weights = options.weights;
   info.isa = kernels.name;
-  info.bits = options.weights == Weights::int8 ? "exact (numerics 1)" : "machine-dependent";
+  info.bits = options.weights == Weights::int8 ? "exact (numerics 2)" : "machine-dependent";
 
   impl->scheduler = std::make_unique<runtime::Scheduler>(info.threads);
   runtime::LoweringOptions lowering;

@@ -59,13 +59,15 @@ struct Task {
   RowMemory workspace;  ///< row 0 is the batch's row 0
   RowMemory scratch;    ///< row 0 is that of scratch_begin
   std::byte* own;       ///< plan.own_bytes, 64-byte aligned, that no other task uses meanwhile
-  int begin,
-      end;  ///< tokens (stage over rows), sequences (over sequences), or one sequence·heads + head
-            ///< (attention)
+  /// Tokens (stage over rows), sequences (over sequences), or heads of one sequence, as sequence·heads + head
+  /// (attention).
+  int begin, end;
   /// Tasks that share out the rows or the panels of a step may share scratch: the first row that lies there.
   int scratch_begin;
   /// What to compute of a step that has panels: those in [panel_begin, min(panel_end, Step::panels)).
   int panel_begin = 0, panel_end = std::numeric_limits<int>::max();
+  /// Attention: the queries to compute, [query_begin, min(query_end, the sequence's length)).
+  int query_begin = 0, query_end = std::numeric_limits<int>::max();
 
   /// The first row of this task at `location`.
   template <class T>

@@ -18,6 +18,8 @@ constexpr std::array kPasses = {
          fuse_residual_layernorm},
     Pass{"assign_formats", "each linear gets its weight format and, for integers, quantized rows",
          assign_formats},
+    Pass{"integer_attention", "attention quantizes queries, keys and values where the weights are integers",
+         integer_attention},
     Pass{"remove_dead_nodes", "what no output needs goes", remove_dead_nodes},
 };
 

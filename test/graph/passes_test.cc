@@ -389,6 +389,16 @@ TEST_CASE("assign_formats takes the cheaper GELU where every reader quantizes, a
   REQUIRE_FALSE(grade("output p = %x\n", WeightFormat::int8));
 }
 
+TEST_CASE("integer_attention gives int8 to every attention that has no format, where the weights are int8") {
+  const std::string head = "input %x : f32[tokens,4]\n%a : f32[tokens,4] = attention(%x, %x, %x) {";
+  const std::string rest =
+      "head_dim = 2, heads = 2, position = \"none\", scale = 0.5, window = 0}\noutput o = %a\n";
+  const std::string f32 = "format = \"f32\", ", int8 = "format = \"int8\", ";
+  REQUIRE(after(integer_attention, head + rest) == head + int8 + rest);
+  REQUIRE(after(integer_attention, head + f32 + rest) == head + f32 + rest);
+  REQUIRE(after(integer_attention, head + rest, WeightFormat::f32) == head + rest);
+}
+
 TEST_CASE("remove_dead_nodes keeps what outputs need and all inputs") {
   REQUIRE(after(remove_dead_nodes,
                 kHead + "input %unread : i32[tokens]\n%dead1 : f32[tokens,4] = linear(%x, %w)\n"
@@ -426,7 +436,7 @@ TEST_CASE(
 TEST_CASE("An unknown pass is an error that names those there are") {
   const std::string sentence =
       "there is no pass 'fuse_all'; there are prune_unread_rows, merge_qkv, fuse_bias, fuse_activation, "
-      "fuse_residual_layernorm, assign_formats, remove_dead_nodes";
+      "fuse_residual_layernorm, assign_formats, integer_attention, remove_dead_nodes";
   REQUIRE(sentence_of(ErrorCode::bad_input, [] { check_pass_name("fuse_all"); }) == sentence);
   Graph graph = parse(kHead + "output o = %x\n");
   PassRun run;

@@ -82,7 +82,7 @@ TEST_CASE("The pipeline quantizes the rows of every linear for int8") {
       "%layer.0.attention.qkv : f32[tokens,24] = linear(%embeddings.u8, %layer.0.attention.qkv.weight, "
       "%layer.0.attention.qkv.bias) {format = \"int8\"}\n"
       "%layer.0.attention : f32[tokens,8] = attention(%layer.0.attention.qkv) "
-      "{head_dim = 4, heads = 2, position = \"none\", scale = 0.5, window = 0}\n"
+      "{format = \"int8\", head_dim = 4, heads = 2, position = \"none\", scale = 0.5, window = 0}\n"
       "%layer.0.attention.u8 : u8_rows[tokens,8] = quantize_rows(%layer.0.attention)\n"
       "%layer.0.output : f32[tokens,8] = linear(%layer.0.attention.u8, %layer.0.output.weight, "
       "%layer.0.output.bias) {format = \"int8\"}\n"
@@ -178,7 +178,8 @@ TEST_CASE("The observer sees each pass that ran, in order, and what it made") {
   };
   run_passes(graph, run);
   REQUIRE(seen == std::vector<std::string>{"prune_unread_rows", "merge_qkv", "fuse_bias",
-                                           "fuse_residual_layernorm", "assign_formats", "remove_dead_nodes"});
+                                           "fuse_residual_layernorm", "assign_formats", "integer_attention",
+                                           "remove_dead_nodes"});
   REQUIRE(last == print(graph));
 }
 

@@ -379,7 +379,7 @@ TEST_CASE("attention of first queries takes a row of them a sequence, merged one
           "graph: attribute 'queries' of attention must be one of all, first, found last");
 }
 
-TEST_CASE("attention's window, scale and position are checked") {
+TEST_CASE("attention's window, scale, position and format are checked") {
   const Values v;
   const Attributes good = attention(3, 4);
   const auto error = [&](const std::string& name, Attribute value, std::vector<ValueId> inputs) {
@@ -391,6 +391,9 @@ TEST_CASE("attention's window, scale and position are checked") {
           "graph: attribute 'scale' of op attention has another type than expected");
   REQUIRE(error("position", std::string("rotary"), {v.x, v.x, v.x}) ==
           "graph: attribute 'position' of attention must be one of none, bias, found rotary");
+  REQUIRE(error("format", std::string("int8"), {v.x, v.x, v.x}) == "");
+  REQUIRE(error("format", std::string("int4"), {v.x, v.x, v.x}) ==
+          "graph: attribute 'format' of attention must be one of f32, int8, found int4");
   REQUIRE(error("position", std::string("bias"), {v.x, v.x, v.x, v.w}) ==
           "graph: input 3 of attention (%w) must be a table f32[n,3], found f32[6,12]");
 }

@@ -121,7 +121,7 @@ TEST_CASE("info tells the sizes, the lengths and the formats of a model") {
 TEST_CASE("explain names every step's kernel, and graph is what the last pass made") {
   const std::string plan = tiny().explain();
   for (const char* word : {"embed_sum", "layernorm+residual", "gemm_u8s8_", "quantize_rows_u8_",
-                           "attention_f32_", "mean_pool_", "l2_normalize_", "int8"}) {
+                           "attention_s8_", "mean_pool_", "l2_normalize_", "int8"}) {
     INFO(word);
     REQUIRE(plan.find(word) != std::string::npos);
   }
