@@ -53,7 +53,7 @@ class Checker {
 
   void expect(std::size_t i, ElementType type, const Shape& shape) const {
     const Value& value = input(i);
-    if (value.type == type && value.shape == shape) return;
+    if (reads_as(value.type, type) && value.shape == shape) return;
     fail("input " + std::to_string(i) + " of " + std::string(op_name(node_.op)) + " (%" + value.name +
          ") must be " + print_type(type, shape) + ", found " + print_type(value.type, value.shape));
   }
@@ -61,7 +61,8 @@ class Checker {
   /// Rows of H values, of any of the given types.
   std::int64_t rows(std::size_t i, std::initializer_list<ElementType> types) const {
     const Value& value = input(i);
-    const bool type_fits = std::find(types.begin(), types.end(), value.type) != types.end();
+    const bool type_fits =
+        std::any_of(types.begin(), types.end(), [&](ElementType type) { return reads_as(value.type, type); });
     if (type_fits && value.shape.size() == 2 && value.shape[0].kind != Extent::Kind::fixed &&
         value.shape[1].kind == Extent::Kind::fixed && value.shape[1].size > 0) {
       return value.shape[1].size;
@@ -136,7 +137,9 @@ ResultType infer_layernorm(const Node& node, const Checker& check) {
   check.vector(has_residual ? 2 : 1, hidden);
   check.vector(has_residual ? 3 : 2, hidden);
   if (number(node, "epsilon") < 0) fail("attribute 'epsilon' of layernorm must not be negative");
-  return {ElementType::f32, check.input(0).shape};
+  if (!has(node, "result")) return {ElementType::f32, check.input(0).shape};
+  check.one_of("result", {&kRowsAndCodes, 1});
+  return {ElementType::f32_u8_rows, check.input(0).shape};
 }
 
 ResultType infer_linear(const Node& node, const Checker& check) {
@@ -148,11 +151,17 @@ ResultType infer_linear(const Node& node, const Checker& check) {
   if (has(node, "activation")) check.one_of("activation", kActivations);
   if (has(node, "format")) check.one_of("format", kFormats);
   const bool is_int8 = has(node, "format") && text(node, "format") == "int8";
-  if (is_int8 != (check.input(0).type == ElementType::u8_rows)) {
+  if (!reads_as(check.input(0).type, is_int8 ? ElementType::u8_rows : ElementType::f32)) {
     fail("linear must have format = \"int8\" if and only if its rows are quantized, found input 0 (%" +
          check.input(0).name + ") " + print_type(check.input(0).type, check.input(0).shape));
   }
-  return {ElementType::f32, {check.input(0).shape[0], Extent::of(width)}};
+  const bool makes_codes = has(node, "result");
+  if (makes_codes) check.one_of("result", {&kCodes, 1});
+  if (makes_codes && !(is_int8 && has(node, "activation"))) {
+    fail("linear must have format = \"int8\" and an activation where its result is u8_rows");
+  }
+  return {makes_codes ? ElementType::u8_rows : ElementType::f32,
+          {check.input(0).shape[0], Extent::of(width)}};
 }
 
 /// The values of all heads in a row of an attention's input 0, which has `parts` of Q, K and V.

@@ -61,7 +61,7 @@ struct GemmArgs {
   int m, n, k;                 ///< m, n, k ≥ 1
   int panel_begin, panel_end;  ///< the panels of 64 columns to compute
   float* c;  ///< [m][ldc]; columns n..padded_columns(n)-1 are written too: +0, NaN in rows whose scale is NaN
-  std::ptrdiff_t ldc;     ///< ≥ padded_columns(n)
+  std::ptrdiff_t ldc;     ///< ≥ the columns of the panels to compute, all of them: padded_columns(n)
   TileEpilogue epilogue;  ///< applied to each finished tile; null: none
   const EpilogueArgs* epilogue_args = nullptr;
   PackFormat format = {};  ///< of the pack; its bits are those of the entry

@@ -5,6 +5,7 @@
 
 #include "graph/text.h"
 #include "nybble/error.h"
+#include "runtime/quantized_linear.h"
 
 namespace nybble::runtime {
 namespace {
@@ -131,13 +132,18 @@ class Binder {
     args.ldx = stride(in(0));
     args.ldr = has_residual ? stride(in(1)) : 0;
     args.ldy = stride(out());
+    const bool makes_codes = value(node_.output).type == graph::ElementType::f32_u8_rows;
+    if (makes_codes) step_.description.op += "+quantize";
+    args.ldq = static_cast<std::ptrdiff_t>(home(node_.output).codes.row_bytes);
     step_.run = [run = binding_.kernels.layernorm, args, x = in(0), residual = has_residual ? in(1) : in(0),
-                 has_residual, out = out()](const Task& task) {
+                 has_residual, makes_codes, out = out(), to = home(node_.output)](const Task& task) {
       kernels::NormArgs call = args;
       call.x = task.rows<float>(x);
       call.residual = has_residual ? task.rows<float>(residual) : nullptr;
       call.m = task.end - task.begin;
       call.y = task.rows<float>(out);
+      call.q = makes_codes ? task.rows<std::uint8_t>(to.codes) : nullptr;
+      call.rows = makes_codes ? task.rows<kernels::RowScale>(to.scales) : nullptr;
       run(call);
     };
   }
@@ -163,8 +169,10 @@ class Binder {
     args.b = weights.data();
     args.n = weights.n();
     args.k = weights.k();
-    step_.panels = kernels::panel_count(args.n);
-    args.lda = static_cast<std::ptrdiff_t>(in(0).row_bytes);
+    args.panel_end = kernels::panel_count(args.n);
+    args.lda = static_cast<std::ptrdiff_t>(home(node_.inputs[0]).codes.row_bytes);
+    if (value(node_.output).type == graph::ElementType::u8_rows) return quantized_linear(args);
+    step_.panels = args.panel_end;
     args.ldc = stride(out());
     args.epilogue = epilogue();
     step_.run = [run = binding_.kernels.gemm_u8s8, args, x = home(node_.inputs[0]), panels = step_.panels,
@@ -172,11 +180,27 @@ class Binder {
       kernels::GemmArgs call = args;
       call.panel_begin = task.panel_begin;
       call.panel_end = std::min(task.panel_end, panels);
-      call.a = task.rows<std::uint8_t>(x.data);
+      call.a = task.rows<std::uint8_t>(x.codes);
       call.rows = task.rows<kernels::RowScale>(x.scales);
       call.m = task.end - task.begin;
       call.c = task.rows<float>(out);
       run(call);
+    };
+  }
+
+  void quantized_linear(const kernels::GemmArgs& weights) {
+    const QuantizedLinear linear(binding_.kernels, weights, graph::text(node_, "activation"));
+    step_.description.op += "+quantize";
+    step_.own_bytes = linear.own_bytes();
+    // One block is a whole row: tasks share out rows.
+    step_.panels = linear.blocks() > 1 ? linear.blocks() : 0;
+    step_.run = [linear, x = home(node_.inputs[0]), to = home(node_.output)](const Task& task) {
+      const QuantizedLinear::Rows rows{task.rows<std::uint8_t>(x.codes),
+                                       task.rows<kernels::RowScale>(x.scales), task.end - task.begin};
+      const QuantizedLinear::Result result{task.rows<std::uint8_t>(to.codes),
+                                           static_cast<std::ptrdiff_t>(to.codes.row_bytes),
+                                           task.rows<kernels::RowScale>(to.scales)};
+      linear.run(rows, task.panel_begin, std::min(task.panel_end, linear.blocks()), result, task.own);
     };
   }
 
@@ -259,6 +283,9 @@ class Binder {
     args.ldk = stride(k);
     args.ldv = stride(v);
     args.ldo = stride(out());
+    const int longest = binding_.longest;
+    step_.own_bytes = is_int8 ? kernels::attention_s8_scratch_bytes(longest, args.head_dim)
+                              : sizeof(float) * kernels::attention_scratch_floats(longest, args.head_dim);
     const auto entry = is_int8 ? binding_.kernels.attention_s8 : binding_.kernels.attention_f32;
     step_.run = [run = entry, args, heads, q, k, v, k_offset, v_offset, first, q_by_sequence,
                  out = out()](const Task& task) {
@@ -285,8 +312,8 @@ class Binder {
     named("quantize_rows_u8");
     step_.run = [run = binding_.kernels.quantize_rows_u8, x = in(0), out = home(node_.output),
                  k = width()](const Task& task) {
-      run(task.rows<float>(x), stride(x), task.end - task.begin, k, task.rows<std::uint8_t>(out.data),
-          static_cast<std::ptrdiff_t>(out.data.row_bytes), task.rows<kernels::RowScale>(out.scales));
+      run(task.rows<float>(x), stride(x), task.end - task.begin, k, task.rows<std::uint8_t>(out.codes),
+          static_cast<std::ptrdiff_t>(out.codes.row_bytes), task.rows<kernels::RowScale>(out.scales));
     };
   }
 

@@ -112,15 +112,11 @@ void check_lowerable(const Graph& graph, const LoweringOptions& options) {
   }
 }
 
-/// Scratch of the largest attention, for a sequence of `longest` tokens.
-std::size_t attention_scratch_bytes(const Graph& graph, int longest) {
+/// What a thread needs for the step that needs most.
+std::size_t most_own_bytes(const Plan& plan) {
   std::size_t most = 0;
-  for (const Node& node : graph.nodes) {
-    if (node.op != Op::attention) continue;
-    const int head_dim = static_cast<int>(graph::integer(node, "head_dim"));
-    most = std::max(most, is_integer(node)
-                              ? kernels::attention_s8_scratch_bytes(longest, head_dim)
-                              : sizeof(float) * kernels::attention_scratch_floats(longest, head_dim));
+  for (const Stage& stage : plan.stages) {
+    for (const Step& step : stage.steps) most = std::max(most, step.own_bytes);
   }
   return most;
 }
@@ -166,14 +162,15 @@ LoweredModel lower(const Graph& graph, const Weights& weights, const LoweringOpt
       load_linears(graph, places.homes, *model.constants, weights, *options.kernels, scheduler);
   const auto packed = pointers(linears.packed);
   const auto matmuls = pointers(linears.matmuls);
-  const Binding binding{graph, places.homes, *options.kernels, *model.constants, packed, matmuls};
+  const Binding binding{graph,  places.homes, *options.kernels, *model.constants,
+                        packed, matmuls,      options.longest};
   for (const StageNodes& nodes : stages) model.plan.stages.push_back(bind_stage(binding, nodes));
 
   model.plan.max_tokens = options.max_tokens;
   model.plan.block_rows = places.block_rows;
   model.plan.row_bytes = places.row_bytes;
   model.plan.scratch_row_bytes = places.scratch_row_bytes;
-  model.plan.own_bytes = attention_scratch_bytes(graph, options.longest);
+  model.plan.own_bytes = most_own_bytes(model.plan);
   const graph::Value& output = graph.values[static_cast<std::size_t>(graph.outputs[0].value)];
   model.plan.output_per_token = output.shape[0].kind == graph::Extent::Kind::tokens;
   model.plan.output_columns = static_cast<int>(output.shape[1].size);

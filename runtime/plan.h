@@ -111,9 +111,10 @@ struct StepDescription {
 struct Step {
   StepDescription description;
   std::function<void(const Task&)> run;
-  /// Panels of 64 columns of a product, which several tasks may share out (Task::panel_begin). 0: a task
-  /// computes whole rows.
+  /// Parts of a product's columns, which several tasks may share out (Task::panel_begin): panels of 64, or
+  /// blocks of them where the result is quantized. 0: a task computes whole rows.
   int panels = 0;
+  std::size_t own_bytes = 0;  ///< of Task::own, that it needs
 };
 
 /// Tasks have a block of tokens, a head of a sequence, or a block of sequences (what is left after pooling,

@@ -20,6 +20,10 @@ constexpr std::array kPasses = {
          assign_formats},
     Pass{"integer_attention", "attention quantizes queries, keys and values where the weights are integers",
          integer_attention},
+    Pass{"fuse_norm_quantization", "a LayerNorm makes the codes of its rows beside them",
+         fuse_norm_quantization},
+    Pass{"fuse_linear_quantization", "a linear's result goes to codes block by block",
+         fuse_linear_quantization},
     Pass{"remove_dead_nodes", "what no output needs goes", remove_dead_nodes},
 };
 

@@ -50,6 +50,8 @@ void fuse_activation(Graph& graph, const PassSettings& settings);
 void fuse_residual_layernorm(Graph& graph, const PassSettings& settings);
 void assign_formats(Graph& graph, const PassSettings& settings);
 void integer_attention(Graph& graph, const PassSettings& settings);
+void fuse_norm_quantization(Graph& graph, const PassSettings& settings);
+void fuse_linear_quantization(Graph& graph, const PassSettings& settings);
 void remove_dead_nodes(Graph& graph, const PassSettings& settings);
 
 }  // namespace nybble::graph

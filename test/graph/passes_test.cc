@@ -399,6 +399,67 @@ TEST_CASE("integer_attention gives int8 to every attention that has no format, w
   REQUIRE(after(integer_attention, head + rest, WeightFormat::f32) == head + rest);
 }
 
+TEST_CASE(
+    "fuse_norm_quantization lets a LayerNorm make the codes of its rows, and residuals read its floats") {
+  const std::string tail =
+      "%z : f32[tokens,4] = layernorm(%l, %y, %g, %b) {epsilon = 1e-12}\noutput o = %z\n";
+  REQUIRE(
+      after(fuse_norm_quantization, kHead +
+                                        "%y : f32[tokens,4] = layernorm(%x, %g, %b) {epsilon = 1e-12}\n"
+                                        "%y.u8 : u8_rows[tokens,4] = quantize_rows(%y)\n"
+                                        "%l : f32[tokens,4] = linear(%y.u8, %w) {format = \"int8\"}\n" +
+                                        tail) ==
+      kHead +
+          "%y : f32_u8_rows[tokens,4] = layernorm(%x, %g, %b) {epsilon = 1e-12, result = \"f32_u8_rows\"}\n"
+          "%l : f32[tokens,4] = linear(%y, %w) {format = \"int8\"}\n" +
+          tail);
+}
+
+TEST_CASE("fuse_norm_quantization leaves alone what is an output, or no LayerNorm's") {
+  const std::string norm = kHead + "%y : f32[tokens,4] = layernorm(%x, %g, %b) {epsilon = 1e-12}\n";
+  const std::string codes = "%q : u8_rows[tokens,4] = quantize_rows(%y)\n";
+  const std::string linear = "%l : f32[tokens,4] = linear(%q, %w) {format = \"int8\"}\noutput o = %l\n";
+  REQUIRE(unchanged(fuse_norm_quantization, norm + codes + linear + "output p = %y\n"));
+  REQUIRE(unchanged(fuse_norm_quantization, norm + codes + linear + "output p = %q\n"));
+  REQUIRE(
+      unchanged(fuse_norm_quantization, kHead + "%y : f32[tokens,4] = add_bias(%x, %b)\n" + codes + linear));
+}
+
+TEST_CASE("fuse_linear_quantization lets a linear with an activation make codes") {
+  const std::string head =
+      "input %x : f32[tokens,4]\nweight %w : f32[4,4] = \"w\"\n%x.u8 : u8_rows[tokens,4] = "
+      "quantize_rows(%x)\n";
+  const std::string tail = "%z : f32[tokens,4] = linear(%y.u8, %w) {format = \"int8\"}\noutput o = %z\n";
+  REQUIRE(after(fuse_linear_quantization,
+                head +
+                    "%y : f32[tokens,4] = linear(%x.u8, %w) {activation = \"relu\", format = \"int8\"}\n"
+                    "%y.u8 : u8_rows[tokens,4] = quantize_rows(%y)\n" +
+                    tail) ==
+          head +
+              "%y.u8 : u8_rows[tokens,4] = linear(%x.u8, %w) {activation = \"relu\", format = \"int8\", "
+              "result = \"u8_rows\"}\n" +
+              tail);
+}
+
+TEST_CASE("fuse_linear_quantization leaves alone what others read, and linears without an activation") {
+  const std::string head =
+      "input %x : f32[tokens,4]\nweight %w : f32[4,4] = \"w\"\n%x.u8 : u8_rows[tokens,4] = "
+      "quantize_rows(%x)\n";
+  const std::string active =
+      "%y : f32[tokens,4] = linear(%x.u8, %w) {activation = \"relu\", format = \"int8\"}\n";
+  const std::string tail =
+      "%q : u8_rows[tokens,4] = quantize_rows(%y)\n"
+      "%z : f32[tokens,4] = linear(%q, %w) {format = \"int8\"}\noutput o = %z\n";
+  REQUIRE(unchanged(fuse_linear_quantization, head + active + tail + "output p = %y\n"));
+  REQUIRE(unchanged(fuse_linear_quantization,
+                    head + active + "%s : f32[tokens,4] = l2_normalize(%y)\noutput p = %s\n" + tail));
+  REQUIRE(unchanged(fuse_linear_quantization,
+                    head + "%y : f32[tokens,4] = linear(%x.u8, %w) {format = \"int8\"}\n" + tail));
+  REQUIRE(unchanged(
+      fuse_linear_quantization,
+      head + "%y : f32[tokens,4] = linear(%x, %w) {activation = \"relu\", format = \"f32\"}\n" + tail));
+}
+
 TEST_CASE("remove_dead_nodes keeps what outputs need and all inputs") {
   REQUIRE(after(remove_dead_nodes,
                 kHead + "input %unread : i32[tokens]\n%dead1 : f32[tokens,4] = linear(%x, %w)\n"
@@ -436,7 +497,8 @@ TEST_CASE(
 TEST_CASE("An unknown pass is an error that names those there are") {
   const std::string sentence =
       "there is no pass 'fuse_all'; there are prune_unread_rows, merge_qkv, fuse_bias, fuse_activation, "
-      "fuse_residual_layernorm, assign_formats, integer_attention, remove_dead_nodes";
+      "fuse_residual_layernorm, assign_formats, integer_attention, fuse_norm_quantization, "
+      "fuse_linear_quantization, remove_dead_nodes";
   REQUIRE(sentence_of(ErrorCode::bad_input, [] { check_pass_name("fuse_all"); }) == sentence);
   Graph graph = parse(kHead + "output o = %x\n");
   PassRun run;

@@ -69,29 +69,27 @@ TEST_CASE("The pipeline makes of a BERT layer four linears and two layernorms in
                             "\"encoder.layer.0.attention.self.value.weight\"\n") != std::string::npos);
 }
 
-TEST_CASE("The pipeline quantizes the rows of every linear for int8") {
+TEST_CASE(
+    "The pipeline quantizes the rows of every linear for int8, where they are made but for attention's") {
   Graph graph = tiny_bert(1);
   run_passes(graph, with(WeightFormat::int8));
   REQUIRE(
       body(graph) ==
       "%embeddings.sum : f32[tokens,8] = embed_sum(%ids, %positions, %types, %embeddings.word, "
       "%embeddings.position, %embeddings.type)\n"
-      "%embeddings : f32[tokens,8] = layernorm(%embeddings.sum, %embeddings.gamma, %embeddings.beta) "
-      "{epsilon = 1e-12}\n"
-      "%embeddings.u8 : u8_rows[tokens,8] = quantize_rows(%embeddings)\n"
-      "%layer.0.attention.qkv : f32[tokens,24] = linear(%embeddings.u8, %layer.0.attention.qkv.weight, "
+      "%embeddings : f32_u8_rows[tokens,8] = layernorm(%embeddings.sum, %embeddings.gamma, %embeddings.beta) "
+      "{epsilon = 1e-12, result = \"f32_u8_rows\"}\n"
+      "%layer.0.attention.qkv : f32[tokens,24] = linear(%embeddings, %layer.0.attention.qkv.weight, "
       "%layer.0.attention.qkv.bias) {format = \"int8\"}\n"
       "%layer.0.attention : f32[tokens,8] = attention(%layer.0.attention.qkv) "
       "{format = \"int8\", head_dim = 4, heads = 2, position = \"none\", scale = 0.5, window = 0}\n"
       "%layer.0.attention.u8 : u8_rows[tokens,8] = quantize_rows(%layer.0.attention)\n"
       "%layer.0.output : f32[tokens,8] = linear(%layer.0.attention.u8, %layer.0.output.weight, "
       "%layer.0.output.bias) {format = \"int8\"}\n"
-      "%layer.0.attended : f32[tokens,8] = layernorm(%layer.0.output, %embeddings, %layer.0.attended.gamma, "
-      "%layer.0.attended.beta) {epsilon = 1e-12}\n"
-      "%layer.0.attended.u8 : u8_rows[tokens,8] = quantize_rows(%layer.0.attended)\n"
-      "%layer.0.gelu : f32[tokens,16] = linear(%layer.0.attended.u8, %layer.0.ffn1.weight, "
-      "%layer.0.ffn1.bias) {activation = \"gelu_erf_q\", format = \"int8\"}\n"
-      "%layer.0.gelu.u8 : u8_rows[tokens,16] = quantize_rows(%layer.0.gelu)\n"
+      "%layer.0.attended : f32_u8_rows[tokens,8] = layernorm(%layer.0.output, %embeddings, "
+      "%layer.0.attended.gamma, %layer.0.attended.beta) {epsilon = 1e-12, result = \"f32_u8_rows\"}\n"
+      "%layer.0.gelu.u8 : u8_rows[tokens,16] = linear(%layer.0.attended, %layer.0.ffn1.weight, "
+      "%layer.0.ffn1.bias) {activation = \"gelu_erf_q\", format = \"int8\", result = \"u8_rows\"}\n"
       "%layer.0.ffn2 : f32[tokens,8] = linear(%layer.0.gelu.u8, %layer.0.ffn2.weight, %layer.0.ffn2.bias) "
       "{format = \"int8\"}\n"
       "%layer.0 : f32[tokens,8] = layernorm(%layer.0.ffn2, %layer.0.attended, %layer.0.gamma, "
@@ -140,14 +138,16 @@ TEST_CASE("A disabled pass does not run, and the others still do") {
   };
   REQUIRE(ops_without("", Op::linear) == 8);
   REQUIRE(ops_without("merge_qkv", Op::linear) == 12);
-  REQUIRE(ops_without("merge_qkv", Op::quantize_rows) == 8);
+  REQUIRE(ops_without("merge_qkv", Op::quantize_rows) == 2);
   REQUIRE(ops_without("", Op::add_bias) == 0);
   REQUIRE(ops_without("fuse_bias", Op::add_bias) == 8);
   REQUIRE(ops_without("", Op::activation) == 0);
   REQUIRE(ops_without("fuse_activation", Op::activation) == 2);
   REQUIRE(ops_without("", Op::add) == 0);
   REQUIRE(ops_without("fuse_residual_layernorm", Op::add) == 4);
-  REQUIRE(ops_without("", Op::quantize_rows) == 8);
+  REQUIRE(ops_without("", Op::quantize_rows) == 2);
+  REQUIRE(ops_without("fuse_norm_quantization", Op::quantize_rows) == 6);
+  REQUIRE(ops_without("fuse_linear_quantization", Op::quantize_rows) == 4);
   REQUIRE(ops_without("assign_formats", Op::quantize_rows) == 0);
 }
 
@@ -179,6 +179,7 @@ TEST_CASE("The observer sees each pass that ran, in order, and what it made") {
   run_passes(graph, run);
   REQUIRE(seen == std::vector<std::string>{"prune_unread_rows", "merge_qkv", "fuse_bias",
                                            "fuse_residual_layernorm", "assign_formats", "integer_attention",
+                                           "fuse_norm_quantization", "fuse_linear_quantization",
                                            "remove_dead_nodes"});
   REQUIRE(last == print(graph));
 }
@@ -194,6 +195,6 @@ TEST_CASE("A thousand layers go through import, passes and text") {
   run_passes(graph, with(WeightFormat::int8));
   REQUIRE(count(graph, Op::linear) == 4000);
   REQUIRE(count(graph, Op::layernorm) == 2001);
-  REQUIRE(graph.nodes.size() == 11003);
+  REQUIRE(graph.nodes.size() == 8003);
   REQUIRE(print(parse(print(graph))) == print(graph));
 }

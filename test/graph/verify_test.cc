@@ -330,6 +330,36 @@ TEST_CASE("pool takes one row a token and makes one row a sequence") {
           "graph: attribute 'mode' of pool must be one of mean, cls, found max");
 }
 
+TEST_CASE("a norm may make codes beside its rows, which are read as both") {
+  const Values v;
+  Graph graph = parse(
+      "input %x : f32[tokens,4]\nweight %w : f32[4,4] = \"w\"\nweight %g : f32[4] = \"g\"\n"
+      "%y : f32_u8_rows[tokens,4] = layernorm(%x, %g, %g) {epsilon = 0.0, result = \"f32_u8_rows\"}\n"
+      "%a : f32[tokens,4] = linear(%y, %w) {format = \"int8\"}\n"
+      "%b : f32[tokens,4] = linear(%y, %w) {format = \"f32\"}\n"
+      "%s : f32[tokens,4] = add(%a, %y)\noutput o = %s\n");
+  REQUIRE_NOTHROW(verify(graph));
+  REQUIRE(print(parse(print(graph))) == print(graph));
+  graph.nodes[0].attributes["result"] = std::string("u8_rows");
+  REQUIRE_THROWS_WITH(verify(graph),
+                      "graph: attribute 'result' of layernorm must be one of f32_u8_rows, found u8_rows");
+}
+
+TEST_CASE("a linear makes codes where it is in int8 and has an activation") {
+  const Values v;
+  const Attributes codes = {{"format", std::string("int8")},
+                            {"activation", std::string("relu")},
+                            {"result", std::string("u8_rows")}};
+  REQUIRE(v.error(Op::linear, {v.u8, v.w}, codes) == "");
+  const std::string rule =
+      "graph: linear must have format = \"int8\" and an activation where its result is u8_rows";
+  Attributes plain = codes, floats = codes;
+  plain.erase("activation");
+  floats["format"] = std::string("f32");
+  REQUIRE(v.error(Op::linear, {v.u8, v.w}, plain) == rule);
+  REQUIRE(v.error(Op::linear, {v.x, v.w}, floats) == rule);
+}
+
 TEST_CASE(
     "attention takes q, k, v of one shape, one row of the three or of the last two, and heads that fit") {
   Values v;

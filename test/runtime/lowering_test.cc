@@ -255,7 +255,8 @@ TEST_CASE("every activation is bound to its kernel, fused and alone") {
 }
 
 TEST_CASE(
-    "INT8 has the same bits on every instruction set and thread count, and merged Q, K, V change none") {
+    "INT8 has the same bits on every instruction set and thread count, and merged Q, K, V and codes made "
+    "early change none") {
   const Graph graph = encoder_with_output("z");
   const Tensors tensors = random_tensors(graph, 7);
   const WeightFolder folder = write(graph, tensors);
@@ -266,8 +267,10 @@ TEST_CASE(
   for (const kernels::RegisteredSet& entry : kernels::registered_sets()) {
     if (!entry.runnable) continue;
     for (const int threads : {1, 2, 5}) {
-      for (const std::set<std::string, std::less<>>& disabled :
-           {std::set<std::string, std::less<>>{}, {"merge_qkv"}}) {
+      for (const std::set<std::string, std::less<>>& disabled : {std::set<std::string, std::less<>>{},
+                                                                 {"merge_qkv"},
+                                                                 {"fuse_norm_quantization"},
+                                                                 {"fuse_linear_quantization"}}) {
         INFO(entry.set->name << ", threads " << threads << ", disabled " << disabled.size());
         REQUIRE(run(graph, folder.weights(), inputs, {WeightFormat::int8, disabled, threads, entry.set}) ==
                 expected);

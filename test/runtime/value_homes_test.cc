@@ -56,21 +56,51 @@ struct Use {
   }
 };
 
+/// Floats or codes of a value, and the last node that reads them.
+struct Part {
+  std::vector<Location> locations;
+  std::size_t row_bytes;
+  std::ptrdiff_t made, read;
+};
+
+std::vector<Part> parts_of(const Graph& graph, const ValueHomes& places, std::size_t i) {
+  const auto id = static_cast<ValueId>(i);
+  const ValueHome& home = places.homes[i];
+  const auto columns = static_cast<int>(graph.values[i].shape[1].size);
+  const std::ptrdiff_t made = maker(graph, id);
+  std::vector<Part> parts;
+  for (const bool codes : {false, true}) {
+    if (!reads_as(graph.values[i].type, codes ? ElementType::u8_rows : ElementType::f32)) continue;
+    std::ptrdiff_t read = made;
+    for (const std::size_t reader : readers(graph, id)) {
+      const Node& node = graph.nodes[reader];
+      for (std::size_t in = 0; in < node.inputs.size(); ++in) {
+        const bool reads = node.inputs[in] == id && reads_codes(graph, node, in) == codes;
+        if (reads) read = std::max(read, static_cast<std::ptrdiff_t>(reader));
+      }
+    }
+    const int bytes = codes ? kernels::padded_depth(columns) : 4 * kernels::padded_columns(columns);
+    parts.push_back(
+        {codes ? std::vector<Location>{home.codes, home.scales} : std::vector<Location>{home.data},
+         static_cast<std::size_t>(bytes), made, read});
+  }
+  return parts;
+}
+
 std::vector<Use> uses_of(const Graph& graph, const std::vector<StageNodes>& stages, const ValueHomes& places,
                          int rows) {
   std::vector<Use> uses;
+  const auto room = static_cast<std::size_t>(padded_rows(rows));
   for (std::size_t i = 0; i < graph.values.size(); ++i) {
     if (graph.values[i].kind != ValueKind::result || is_output(graph, static_cast<ValueId>(i))) continue;
-    const std::ptrdiff_t made = maker(graph, static_cast<ValueId>(i));
-    std::ptrdiff_t read = made;
-    for (const std::size_t reader : readers(graph, static_cast<ValueId>(i)))
-      read = std::max(read, static_cast<std::ptrdiff_t>(reader));
-    for (const Location& location : {places.homes[i].data, places.homes[i].scales}) {
-      const bool scratch = location.home == Location::Home::scratch;
-      const auto room = static_cast<std::size_t>(padded_rows(rows));
-      uses.push_back({location.offset * room, location.offset * room + room * location.row_bytes,
-                      scratch ? static_cast<std::size_t>(made) : stage_of(stages, made),
-                      scratch ? static_cast<std::size_t>(read) : stage_of(stages, read), location.home});
+    for (const Part& part : parts_of(graph, places, i)) {
+      for (const Location& location : part.locations) {
+        const bool scratch = location.home == Location::Home::scratch;
+        uses.push_back({location.offset * room, location.offset * room + room * location.row_bytes,
+                        scratch ? static_cast<std::size_t>(part.made) : stage_of(stages, part.made),
+                        scratch ? static_cast<std::size_t>(part.read) : stage_of(stages, part.read),
+                        location.home});
+      }
     }
   }
   return uses;
@@ -120,14 +150,12 @@ TEST_CASE("only what one stage makes and reads lies in scratch, and the output i
         REQUIRE(data.row_bytes == static_cast<std::size_t>(columns) * 4);
         continue;
       }
-      bool one_stage = true;
-      const std::size_t stage = stage_of(stages, maker(graph, id));
-      for (const std::size_t reader : readers(graph, id))
-        one_stage &= stage_of(stages, static_cast<std::ptrdiff_t>(reader)) == stage;
-      REQUIRE((data.home == Location::Home::scratch) == one_stage);
-      const bool quantized = graph.values[i].type == ElementType::u8_rows;
-      REQUIRE(data.row_bytes == static_cast<std::size_t>(quantized ? kernels::padded_depth(columns)
-                                                                   : 4 * kernels::padded_columns(columns)));
+      for (const Part& part : parts_of(graph, places, i)) {
+        const bool one_stage = stage_of(stages, part.made) == stage_of(stages, part.read);
+        for (const Location& location : part.locations)
+          REQUIRE((location.home == Location::Home::scratch) == one_stage);
+        REQUIRE(part.locations[0].row_bytes == part.row_bytes);
+      }
     }
   }
 }
