@@ -88,19 +88,37 @@ std::size_t l2_bytes() {
   return std::size_t{1} << 20;
 }
 
+/// Eight groups of sequences for each thread: with fewer, threads wait long for the one that ends last.
+std::size_t default_batch_tokens(int threads) {
+  return std::max(std::size_t{4096}, std::size_t{1024} * static_cast<std::size_t>(threads));
+}
+
 void check(const LoadOptions& options) {
   if (options.threads < 0 || options.threads > 1024) {
     throw Error(ErrorCode::bad_input,
                 "threads: expected 0 to 1024, found " + std::to_string(options.threads));
   }
-  if (options.batch_tokens < 1 || options.batch_tokens > (std::size_t{1} << 24)) {
+  const std::size_t batch_tokens = options.batch_tokens.value_or(1);
+  if (batch_tokens < 1 || batch_tokens > (std::size_t{1} << 24)) {
     throw Error(ErrorCode::bad_input,
-                "batch_tokens: expected 1 to 16777216, found " + std::to_string(options.batch_tokens));
+                "batch_tokens: expected 1 to 16777216, found " + std::to_string(batch_tokens));
   }
   if (options.concurrent_calls < 0) {
     throw Error(ErrorCode::bad_input,
                 "concurrent_calls: expected 0 or more, found " + std::to_string(options.concurrent_calls));
   }
+}
+
+/// The model on the threads of each NUMA node, one after the other: each needs the FP32 weights for a while.
+void load_nodes(runtime::LoadedModel& model, const runtime::LoweringOptions& options, int calls) {
+  const auto shares = runtime::share_threads(model.info.threads, runtime::numa_nodes());
+  const int count = static_cast<int>(shares.size());
+  for (const runtime::NodeThreads& share : shares) {
+    const int calls_here = calls > 0 ? (calls + count - 1) / count : share.threads;
+    model.nodes.push_back(
+        std::make_unique<runtime::NodeModel>(share, model.graph, *model.weights, options, calls_here));
+  }
+  model.info.numa_nodes = count;
 }
 
 }  // namespace
@@ -116,7 +134,6 @@ Model Model::load(std::string_view model, const LoadOptions& options) {
   auto impl = std::make_shared<runtime::LoadedModel>();
   ModelInfo& info = impl->info;
   impl->output = options.output;
-  impl->batch_tokens = options.batch_tokens;
   impl->tokenizer =
       std::make_unique<tokenizer::Tokenizer>(tokenizer::Tokenizer::from_file(folder.tokenizer_json));
   impl->weights = std::make_unique<runtime::Weights>(folder.transformer_dir);
@@ -140,18 +157,16 @@ Model Model::load(std::string_view model, const LoadOptions& options) {
   info.threads = options.threads > 0 ? options.threads : kernels::usable_cpus().threads;
   info.bits = options.weights == Weights::int8 ? "exact (numerics 1)" : "machine-dependent";
 
-  impl->scheduler = std::make_unique<runtime::Scheduler>(info.threads);
+  impl->batch_tokens = options.batch_tokens.value_or(default_batch_tokens(info.threads));
   runtime::LoweringOptions lowering;
   lowering.kernels = &kernels;
-  lowering.max_tokens = static_cast<int>(std::max(options.batch_tokens, info.positions));
+  lowering.max_tokens = static_cast<int>(std::max(impl->batch_tokens, info.positions));
   lowering.longest = static_cast<int>(info.positions);
   lowering.l2_bytes = l2_bytes();
-  impl->lowered = runtime::lower(impl->graph, *impl->weights, lowering, *impl->scheduler);
-  const int calls = options.concurrent_calls > 0 ? options.concurrent_calls : info.threads;
-  impl->workspaces = std::make_unique<runtime::WorkspacePool>(impl->lowered.plan, info.threads, calls);
+  load_nodes(*impl, lowering, options.concurrent_calls);
 
-  info.linear_bytes = impl->lowered.linear_bytes;
-  info.table_bytes = impl->lowered.table_bytes;
+  info.linear_bytes = impl->nodes.front()->lowered.linear_bytes;
+  info.table_bytes = impl->nodes.front()->lowered.table_bytes;
   info.file_bytes = impl->weights->file_bytes();
   info.load_seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   Model result;
@@ -166,7 +181,7 @@ std::vector<std::string> pass_names() {
 }
 
 const ModelInfo& Model::info() const { return impl_->info; }
-std::string Model::explain() const { return runtime::describe(impl_->lowered.plan); }
+std::string Model::explain() const { return runtime::describe(impl_->plan()); }
 const std::string& Model::graph() const { return impl_->graph_text; }
 
 Tokens Model::tokenize(std::string_view text) const {
@@ -175,8 +190,7 @@ Tokens Model::tokenize(std::string_view text) const {
 
 void runtime::LoadedModel::run(const Batch& batch, const EncodeOptions& options) const {
   if (options.stop.stop_requested()) throw Error(ErrorCode::cancelled, "the call was cancelled");
-  const WorkspacePool::Loan workspace = workspaces->borrow(options.wait, options.stop);
-  run_plan(lowered.plan, batch, *workspace, *scheduler);
+  run_on_nodes(nodes, batch, options);
 }
 
 }  // namespace nybble
