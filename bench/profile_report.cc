@@ -113,7 +113,7 @@ std::string cost_titles() {
 }
 
 std::string line_of(const StepLine& line) {
-  return fmt::format("{:>4} {:<12} {:<26} {:<28}", line.number,
+  return fmt::format("{:>4} {:<12} {:<32} {:<28}", line.number,
                      fmt::format("{} {}", line.stage, stage_name(line.stage_kind)), line.step->op,
                      line.step->kernel) +
          cost_cells(line.cost);
@@ -221,7 +221,7 @@ void add_lines(const StepProfile& call, const CallTimes& least, const Peaks& pea
 
 std::string table(const ProfileReport& report, const ModelInfo& model) {
   std::string text = head(report, model);
-  text += fmt::format("{:>4} {:<12} {:<26} {:<28}", "step", "stage", "op", "kernel") + cost_titles();
+  text += fmt::format("{:>4} {:<12} {:<32} {:<28}", "step", "stage", "op", "kernel") + cost_titles();
   for (const StepLine& line : report.steps) text += line_of(line);
   text += fmt::format("\n{:>5} {:<24} {:<58}", "steps", "op", "shape") + cost_titles();
   for (const OpLine& line : report.ops) text += line_of(line);

@@ -29,7 +29,7 @@ std::string bytes_text(std::size_t bytes) {
 
 std::string describe(const Plan& plan) {
   const double total = total_macs(plan);
-  std::string text = fmt::format("{:>4} {:<10} {:<26} {:<58} {:<6} {:<28} {:>10} {:>6}\n", "step", "stage",
+  std::string text = fmt::format("{:>4} {:<10} {:<32} {:<58} {:<6} {:<28} {:>10} {:>6}\n", "step", "stage",
                                  "op", "shape", "format", "kernel", "weights", "work");
   int number = 0, stage_number = 0;
   for (const Stage& stage : plan.stages) {
@@ -38,7 +38,7 @@ std::string describe(const Plan& plan) {
       const StepDescription& it = step.description;
       const bool counts = it.macs_per_token > 0 && stage.kind != StageKind::sequences;
       const std::string work = counts ? fmt::format("{:.1f}%", 100 * it.macs_per_token / total) : "";
-      text += fmt::format("{:>4} {:<10} {:<26} {:<58} {:<6} {:<28} {:>10} {:>6}\n", ++number, where, it.op,
+      text += fmt::format("{:>4} {:<10} {:<32} {:<58} {:<6} {:<28} {:>10} {:>6}\n", ++number, where, it.op,
                           it.shape, it.format, it.kernel, bytes_text(it.weight_bytes), work);
     }
   }

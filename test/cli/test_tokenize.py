@@ -107,7 +107,8 @@ class Explain(ProgramTest):
 
     def test_the_plan_has_a_line_a_step_with_shapes_and_the_kernel_by_name(self):
         text = self.succeed("explain", "--isa", "scalar").decode()
-        self.assertEqual(text.count("gemm_u8s8_scalar"), 4)  # q, k, v as one; output; two of the FFN
+        # Under the CLS pool of a single layer: k and v as one; q, output and two of the FFN of first rows.
+        self.assertEqual(text.count("gemm_u8s8_scalar"), 5)
         self.assertIn("f32[tokens,40]", text)
         self.assertIn("numerics", text)
         plain = self.succeed("explain", "--weights", "f32").decode()
