@@ -43,7 +43,9 @@ std::string describe(const ModelInfo& info) {
   line("instruction set", info.isa);
   line("threads", fmt::format("{}", info.threads));
   line("bits", info.bits);
-  line("loaded in", fmt::format("{:.3f} s", info.load_seconds));
+  line("loaded in",
+       fmt::format("{:.3f} s (tokenizer {:.3f}, graph {:.3f}, weights {:.3f})", info.load_seconds,
+                   info.tokenizer_seconds, info.graph_seconds, info.plan_seconds));
   return text;
 }
 
