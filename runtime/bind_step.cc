@@ -90,19 +90,22 @@ class Binder {
 
   /// Rows of the values before and behind the node, and of the tables that it looks up.
   void count_bytes() {
-    std::vector<ValueId> values = node_.inputs;
-    values.push_back(node_.output);
-    for (const ValueId id : values) {
-      const bool is_weight = value(id).kind == graph::ValueKind::weight;
-      if (is_weight && node_.op == Op::embed_sum) {
-        step_.description.bytes_per_token += sizeof(float) * static_cast<std::size_t>(columns(id));
+    count_row(node_.output, home(node_.output).data.row_bytes + home(node_.output).codes.row_bytes);
+    for (std::size_t i = 0; i < node_.inputs.size(); ++i) {
+      const ValueId id = node_.inputs[i];
+      if (node_.op == Op::pool && graph::text(node_, "mode") == "cls") {
+        count_row(node_.output, home(node_.output).data.row_bytes);
+      } else if (value(id).kind != graph::ValueKind::weight) {
+        const bool codes = reads_codes(binding_.graph, node_, i);
+        count_row(id, (codes ? home(id).codes : home(id).data).row_bytes);
+      } else if (node_.op == Op::embed_sum) {
+        count_row(node_.output, sizeof(float) * static_cast<std::size_t>(columns(id)));
       }
-      if (is_weight) continue;
-      const bool per_sequence = value(id).shape[0].kind == graph::Extent::Kind::sequences;
-      std::size_t& bytes =
-          per_sequence ? step_.description.bytes_per_sequence : step_.description.bytes_per_token;
-      bytes += home(id).data.row_bytes;
     }
+  }
+  void count_row(ValueId id, std::size_t bytes) {
+    const bool per_sequence = value(id).shape[0].kind == graph::Extent::Kind::sequences;
+    (per_sequence ? step_.description.bytes_per_sequence : step_.description.bytes_per_token) += bytes;
   }
 
   // ---- one function an op ----
@@ -278,7 +281,7 @@ class Binder {
     const bool first = graph::has(node_, "queries") && graph::text(node_, "queries") == "first";
     const bool q_by_sequence = first && inputs > 1;
     if (first) step_.description.op += "+first";
-    if (!first) step_.description.macs_per_pair = 2.0 * heads * args.head_dim;
+    (first ? step_.description.macs_per_key : step_.description.macs_per_pair) = 2.0 * heads * args.head_dim;
     args.ldq = stride(q);
     args.ldk = stride(k);
     args.ldv = stride(v);
