@@ -1,6 +1,10 @@
 // A kernel set that counts the rows which the fused encoder layer's kernels read and write.
 #pragma once
 
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+
 #include "kernels/registry.h"
 
 namespace nybble::test {
