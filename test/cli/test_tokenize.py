@@ -107,7 +107,7 @@ class Explain(ProgramTest):
 
     def test_the_plan_has_a_line_a_step_with_shapes_and_the_kernel_by_name(self):
         text = self.succeed("explain", "--isa", "scalar").decode()
-        self.assertEqual(text.count("gemm_u8s8_scalar"), 4)  # q, k, v as one; output; two of the FFN
+        self.assertEqual(text.count("gemm_u8s8_scalar"), 5)  # k, v as one; q of first rows; output; two of the FFN
         self.assertIn("f32[tokens,40]", text)
         self.assertIn("numerics", text)
         plain = self.succeed("explain", "--weights", "f32").decode()
