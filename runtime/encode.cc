@@ -26,7 +26,7 @@ class EncodeCall {
       : model_(model),
         options_(options),
         batch_(model.sizes, model.batch_tokens),
-        block_(*model.tokenizer, *model.scheduler, model.info.max_tokens, model.batch_tokens,
+        block_(*model.tokenizer, model.scheduler(), model.info.max_tokens, model.batch_tokens,
                options.observer) {}
 
   /// Where the next rows of the call go: called before a batch runs, with its rows and those equal to some.

@@ -128,19 +128,37 @@ void read_graph(const ModelFolder& folder, const LoadOptions& options, const gra
   model.graph_text = graph::print(model.graph);
 }
 
+/// Eight groups of sequences for each thread: with fewer, threads wait long for the one that ends last.
+std::size_t default_batch_tokens(int threads) {
+  return std::max(std::size_t{4096}, std::size_t{1024} * static_cast<std::size_t>(threads));
+}
+
 void check(const LoadOptions& options) {
   if (options.threads < 0 || options.threads > 1024) {
     throw Error(ErrorCode::bad_input,
                 "threads: expected 0 to 1024, found " + std::to_string(options.threads));
   }
-  if (options.batch_tokens < 1 || options.batch_tokens > (std::size_t{1} << 24)) {
+  const std::size_t batch_tokens = options.batch_tokens.value_or(1);
+  if (batch_tokens < 1 || batch_tokens > (std::size_t{1} << 24)) {
     throw Error(ErrorCode::bad_input,
-                "batch_tokens: expected 1 to 16777216, found " + std::to_string(options.batch_tokens));
+                "batch_tokens: expected 1 to 16777216, found " + std::to_string(batch_tokens));
   }
   if (options.concurrent_calls < 0) {
     throw Error(ErrorCode::bad_input,
                 "concurrent_calls: expected 0 or more, found " + std::to_string(options.concurrent_calls));
   }
+}
+
+/// The model on the threads of each NUMA node, one after the other: each needs the FP32 weights for a while.
+void load_nodes(runtime::LoadedModel& model, const runtime::LoweringOptions& options, int calls) {
+  const auto shares = runtime::share_threads(model.info.threads, runtime::numa_nodes());
+  const int count = static_cast<int>(shares.size());
+  for (const runtime::NodeThreads& share : shares) {
+    const int calls_here = calls > 0 ? (calls + count - 1) / count : share.threads;
+    model.nodes.push_back(
+        std::make_unique<runtime::NodeModel>(share, model.graph, *model.weights, options, calls_here));
+  }
+  model.info.numa_nodes = count;
 }
 
 }  // namespace
@@ -156,7 +174,6 @@ Model Model::load(std::string_view model, const LoadOptions& options) {
   auto impl = std::make_shared<runtime::LoadedModel>();
   ModelInfo& info = impl->info;
   impl->output = options.output;
-  impl->batch_tokens = options.batch_tokens;
   info.threads = options.threads > 0 ? options.threads : kernels::usable_cpus().threads;
   std::future<TimedTokenizer> tokenizer = read_tokenizer(folder, info.threads);
   const graph::ImportTarget target = import_target(folder, options);
@@ -170,22 +187,19 @@ Model Model::load(std::string_view model, const LoadOptions& options) {
   info.isa = kernels.name;
   info.bits = options.weights == Weights::int8 ? "exact (numerics 2)" : "machine-dependent";
 
-  impl->scheduler = std::make_unique<runtime::Scheduler>(info.threads);
+  impl->batch_tokens = options.batch_tokens.value_or(default_batch_tokens(info.threads));
   runtime::LoweringOptions lowering;
   lowering.kernels = &kernels;
-  lowering.max_tokens = static_cast<int>(std::max(options.batch_tokens, info.positions));
+  lowering.max_tokens = static_cast<int>(std::max(impl->batch_tokens, info.positions));
   lowering.longest = static_cast<int>(info.positions);
   lowering.l2_bytes = l2_bytes();
-  info.plan_seconds = seconds_of(
-      [&] { impl->lowered = runtime::lower(impl->graph, *impl->weights, lowering, *impl->scheduler); });
+  info.plan_seconds = seconds_of([&] { load_nodes(*impl, lowering, options.concurrent_calls); });
   std::tie(impl->tokenizer, info.tokenizer_seconds) = tokenizer.get();
   fill_tokenizer(*impl->tokenizer, info);
   fill_lengths(folder, options, impl->tokenizer->special_tokens_of_single(), info);
-  const int calls = options.concurrent_calls > 0 ? options.concurrent_calls : info.threads;
-  impl->workspaces = std::make_unique<runtime::WorkspacePool>(impl->lowered.plan, info.threads, calls);
 
-  info.linear_bytes = impl->lowered.linear_bytes;
-  info.table_bytes = impl->lowered.table_bytes;
+  info.linear_bytes = impl->nodes.front()->lowered.linear_bytes;
+  info.table_bytes = impl->nodes.front()->lowered.table_bytes;
   info.file_bytes = impl->weights->file_bytes();
   info.load_seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   Model result;
@@ -200,7 +214,7 @@ std::vector<std::string> pass_names() {
 }
 
 const ModelInfo& Model::info() const { return impl_->info; }
-std::string Model::explain() const { return runtime::describe(impl_->lowered.plan); }
+std::string Model::explain() const { return runtime::describe(impl_->plan()); }
 const std::string& Model::graph() const { return impl_->graph_text; }
 
 Tokens Model::tokenize(std::string_view text) const {
@@ -209,12 +223,9 @@ Tokens Model::tokenize(std::string_view text) const {
 
 void runtime::LoadedModel::run(const Batch& batch, const EncodeOptions& options) const {
   if (options.stop.stop_requested()) throw Error(ErrorCode::cancelled, "the call was cancelled");
-  const WorkspacePool::Loan workspace = workspaces->borrow(options.wait, options.stop);
-  if (!options.observer) return run_plan(lowered.plan, batch, *workspace, *scheduler);
   Batch observed = batch;
   observed.observer = options.observer;
-  const TimeSpan time = timed([&] { run_plan(lowered.plan, observed, *workspace, *scheduler); });
-  options.observer->batch_ran(lowered.plan, observed, time);
+  run_on_nodes(nodes, observed, options);
 }
 
 }  // namespace nybble

@@ -50,30 +50,14 @@ class GroupRun final : public PhasedWork {
     // Groups come in order of size: a member's later ones fit where its first one lay, still in its cache.
     int& row = workspace_.member_rows[static_cast<std::size_t>(member)];
     if (row < 0) row = group.memory_row;
-    const Batch part = batch_of(group, i);
+    const Batch part =
+        sequences_of(plan_, batch_, group.first_sequence, group.sequences, workspace_.borders(group, i));
     const Task task{
         part, workspace_.rows(row, group.rows), workspace_.scratch(member), workspace_.own(member), 0, 0, 0};
     for (const Stage& stage : plan_.stages) run_stage(stage, task);
   }
 
  private:
-  Batch batch_of(const SequenceGroup& group, int index) const {
-    std::int32_t* borders = workspace_.borders(group, index);
-    for (int i = 0; i <= group.sequences; ++i)
-      borders[i] = batch_.cu_seqlens[group.first_sequence + i] - group.first_row;
-    Batch part = batch_;
-    part.ids += group.first_row;
-    part.positions += group.first_row;
-    part.types += group.first_row;
-    part.cu_seqlens = borders;
-    part.order = nullptr;
-    part.tokens = group.rows;
-    part.sequences = group.sequences;
-    part.out += static_cast<std::ptrdiff_t>(plan_.output_per_token ? group.first_row : group.first_sequence) *
-                plan_.output_columns;
-    return part;
-  }
-
   void run_stage(const Stage& stage, Task task) const {
     const bool rows = stage.kind == StageKind::rows;
     const int count = rows ? task.batch.tokens : task.batch.sequences * stage.heads;
@@ -198,6 +182,21 @@ class ColumnRun final : public StagedRun {
 };
 
 }  // namespace
+
+Batch sequences_of(const Plan& plan, const Batch& batch, int first, int count, std::int32_t* borders) {
+  const std::int32_t row = batch.cu_seqlens[first];
+  for (int i = 0; i <= count; ++i) borders[i] = batch.cu_seqlens[first + i] - row;
+  Batch part = batch;
+  part.ids += row;
+  part.positions += row;
+  part.types += row;
+  part.cu_seqlens = borders;
+  part.order = nullptr;
+  part.tokens = borders[count];
+  part.sequences = count;
+  part.out += static_cast<std::ptrdiff_t>(plan.output_per_token ? row : first) * plan.output_columns;
+  return part;
+}
 
 void run_plan_as(const RunChoice& choice, const Plan& plan, const Batch& batch, Workspace& workspace,
                  const Scheduler& scheduler) {

@@ -18,7 +18,7 @@ enum class RunForm {
 struct RunChoice {
   RunForm form = RunForm::groups;
   int team = 1;          ///< most threads
-  int group_target = 0;  ///< tokens of a group
+  int group_target = 0;  ///< tokens of a group, at least Workspace::kLeastGroup
 };
 
 /// The form for `batch` that is estimated to end soonest on up to `team` threads: one thread where more gain
@@ -31,5 +31,9 @@ void run_plan(const Plan& plan, const Batch& batch, Workspace& workspace, const 
 /// The same in a form that the caller chose: `workspace` is made for at least choice.team threads.
 void run_plan_as(const RunChoice& choice, const Plan& plan, const Batch& batch, Workspace& workspace,
                  const Scheduler& scheduler);
+
+/// Sequences [first, first + count) of `batch` as a batch of their own, without an order. `borders` has room
+/// for count + 1.
+Batch sequences_of(const Plan& plan, const Batch& batch, int first, int count, std::int32_t* borders);
 
 }  // namespace nybble::runtime

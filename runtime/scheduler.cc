@@ -16,7 +16,10 @@
 namespace nybble::runtime {
 
 struct Scheduler::Arena {
-  explicit Arena(int threads) : arena(threads) {}
+  explicit Arena(const NodeThreads& threads)
+      : arena(oneapi::tbb::task_arena::constraints{}
+                  .set_numa_id(threads.node)
+                  .set_max_concurrency(threads.threads)) {}
   mutable oneapi::tbb::task_arena arena;
 };
 
@@ -131,9 +134,9 @@ struct Scheduler::Team {
   std::exception_ptr failure;  // set by who set `failed`, read after the last phase
 };
 
-Scheduler::Scheduler(int threads) : threads_(std::max(1, threads)) {
+Scheduler::Scheduler(const NodeThreads& threads) : threads_(threads.threads) {
   allow_threads(threads_);
-  if (threads_ > 1) arena_ = std::make_unique<Arena>(threads_);
+  if (threads_ > 1 || threads.node != NodeThreads::kAnyNode) arena_ = std::make_unique<Arena>(threads);
 }
 Scheduler::~Scheduler() = default;
 

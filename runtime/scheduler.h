@@ -9,6 +9,8 @@
 #include <memory>
 #include <utility>
 
+#include "runtime/numa.h"
+
 namespace nybble::runtime {
 
 /// Work in phases. No task of a phase runs before all tasks of the phase before it have returned.
@@ -30,10 +32,13 @@ class PhasedWork {
 /// A fixed number of threads. Any number of threads may call its members at once.
 class Scheduler {
  public:
-  explicit Scheduler(int threads);
+  explicit Scheduler(const NodeThreads& threads);
+  explicit Scheduler(int threads) : Scheduler(NodeThreads{NodeThreads::kAnyNode, threads}) {}
   ~Scheduler();
 
   int threads() const noexcept { return threads_; }
+  /// Calls under way, by last count.
+  int calls() const noexcept { return calls_.load(std::memory_order_relaxed); }
 
   /// Counts as a call from construction to destruction.
   class Call {
@@ -81,7 +86,7 @@ class Scheduler {
 
   int threads_;
   mutable std::atomic<int> calls_ = 0;
-  std::unique_ptr<Arena> arena_;  ///< none for one thread
+  std::unique_ptr<Arena> arena_;  ///< none for one thread that may run anywhere
 };
 
 }  // namespace nybble::runtime

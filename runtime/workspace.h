@@ -16,7 +16,7 @@ namespace nybble::runtime {
 class Workspace {
  public:
   /// No group that many threads share out among themselves has fewer tokens, but a batch's last.
-  static constexpr int kLeastGroup = 16;
+  static constexpr int kLeastGroup = 32;
 
   Workspace(const Plan& plan, int threads);
 

@@ -295,7 +295,7 @@ TEST_CASE("whatever the form in which a plan runs, its bits are the same") {
                 {format, {}, 1, &kernels::best_set(), runtime::RunChoice{runtime::RunForm::rows, 1, 0}});
         REQUIRE(largest_difference(expected, run_in_double(graph, tensors, inputs)) <= 0.15);
         for (const int threads : {2, 5}) {
-          for (const runtime::RunChoice& choice : {runtime::RunChoice{runtime::RunForm::groups, threads, 16},
+          for (const runtime::RunChoice& choice : {runtime::RunChoice{runtime::RunForm::groups, threads, 32},
                                                    {runtime::RunForm::groups, threads, 60},
                                                    {runtime::RunForm::rows, threads, 0},
                                                    {runtime::RunForm::columns, threads, 0}}) {

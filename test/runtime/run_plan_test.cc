@@ -89,7 +89,7 @@ struct Counted {
 };
 
 const std::vector<RunChoice> kChoices = {
-    {RunForm::groups, 1, 16}, {RunForm::groups, 2, 16}, {RunForm::groups, 3, 50}, {RunForm::groups, 9, 1000},
+    {RunForm::groups, 1, 32}, {RunForm::groups, 2, 32}, {RunForm::groups, 3, 50}, {RunForm::groups, 9, 1000},
     {RunForm::rows, 1, 0},    {RunForm::rows, 2, 0},    {RunForm::rows, 3, 0},    {RunForm::rows, 16, 0},
     {RunForm::columns, 9, 0}, {RunForm::columns, 16, 0}};
 
