@@ -90,22 +90,27 @@ class Binder {
 
   /// Rows of the values before and behind the node, and of the tables that it looks up.
   void count_bytes() {
-    count_row(node_.output, home(node_.output).data.row_bytes + home(node_.output).codes.row_bytes);
     for (std::size_t i = 0; i < node_.inputs.size(); ++i) {
       const ValueId id = node_.inputs[i];
-      if (node_.op == Op::pool && graph::text(node_, "mode") == "cls") {
-        count_row(node_.output, home(node_.output).data.row_bytes);
-      } else if (value(id).kind != graph::ValueKind::weight) {
-        const bool codes = reads_codes(binding_.graph, node_, i);
-        count_row(id, (codes ? home(id).codes : home(id).data).row_bytes);
-      } else if (node_.op == Op::embed_sum) {
-        count_row(node_.output, sizeof(float) * static_cast<std::size_t>(columns(id)));
+      if (value(id).kind == graph::ValueKind::result) {
+        add_pass(id, false, reads_codes(binding_.graph, node_, i));
+      } else if (value(id).kind == graph::ValueKind::weight && node_.op == Op::embed_sum) {
+        step_.description.bytes_per_token += sizeof(float) * static_cast<std::size_t>(columns(id));
       }
     }
+    const graph::ElementType type = value(node_.output).type;
+    if (reads_as(type, graph::ElementType::f32)) add_pass(node_.output, true, false);
+    if (reads_as(type, graph::ElementType::u8_rows)) add_pass(node_.output, true, true);
   }
-  void count_row(ValueId id, std::size_t bytes) {
-    const bool per_sequence = value(id).shape[0].kind == graph::Extent::Kind::sequences;
-    (per_sequence ? step_.description.bytes_per_sequence : step_.description.bytes_per_token) += bytes;
+
+  void add_pass(ValueId id, bool writes, bool codes) {
+    const ValueHome& at = home(id);
+    const bool first_rows = node_.op == Op::pool && graph::text(node_, "mode") == "cls";
+    const bool per_sequence = first_rows || value(id).shape[0].kind == graph::Extent::Kind::sequences;
+    const std::size_t bytes = codes ? at.codes.row_bytes + at.scales.row_bytes : at.data.row_bytes;
+    StepDescription& description = step_.description;
+    (per_sequence ? description.bytes_per_sequence : description.bytes_per_token) += bytes;
+    description.passes.push_back({value(id).name, writes, codes, per_sequence, bytes});
   }
 
   // ---- one function an op ----
