@@ -44,7 +44,9 @@ std::string describe(const ModelInfo& info) {
   line("threads", info.numa_nodes > 1 ? fmt::format("{} on {} NUMA nodes", info.threads, info.numa_nodes)
                                       : fmt::format("{}", info.threads));
   line("bits", info.bits);
-  line("loaded in", fmt::format("{:.3f} s", info.load_seconds));
+  line("loaded in",
+       fmt::format("{:.3f} s (tokenizer {:.3f}, graph {:.3f}, weights {:.3f})", info.load_seconds,
+                   info.tokenizer_seconds, info.graph_seconds, info.plan_seconds));
   return text;
 }
 

@@ -61,7 +61,7 @@ struct GemmArgs {
   int m, n, k;                 ///< m, n, k ≥ 1
   int panel_begin, panel_end;  ///< the panels of 64 columns to compute
   float* c;  ///< [m][ldc]; columns n..padded_columns(n)-1 are written too: +0, NaN in rows whose scale is NaN
-  std::ptrdiff_t ldc;     ///< ≥ padded_columns(n)
+  std::ptrdiff_t ldc;     ///< ≥ the columns of the panels to compute, all of them: padded_columns(n)
   TileEpilogue epilogue;  ///< applied to each finished tile; null: none
   const EpilogueArgs* epilogue_args = nullptr;
   PackFormat format = {};  ///< of the pack; its bits are those of the entry
@@ -257,10 +257,11 @@ constexpr std::size_t attention_s8_scratch_bytes(int length, int head_dim, int w
   return attention_s8_layout(length, head_dim, window).bytes;
 }
 
-/// Whether attention_s8 keeps 16 bits of each weight rather than 8: beyond 128 keys, where 8 would lose whole
-/// percents of the softmax's mass.
+/// Whether attention_s8 keeps 16 bits of each weight rather than 8: beyond 16 keys. A query that looks at one
+/// token almost alone gives each of the others a weight of 0.002 or less, which 8 bits round to 0: together
+/// these can be a tenth of the softmax's mass.
 constexpr bool attention_s8_is_wide(int length, int window) {
-  return length > 128 && (window < 0 || window >= 64);
+  return length > 16 && (window < 0 || window >= 8);
 }
 
 /// The functions of one instruction set. After the name come pointers to functions and nothing else.

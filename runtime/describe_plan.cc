@@ -11,9 +11,11 @@ std::string_view stage_name(StageKind kind) {
   return kind == StageKind::attention ? "attention" : "sequences";
 }
 
+/// A token. What is done once a sequence is no part of it: its share falls with the sequence's length.
 double total_macs(const Plan& plan) {
   double total = 0;
   for (const Stage& stage : plan.stages) {
+    if (stage.kind == StageKind::sequences) continue;
     for (const Step& step : stage.steps) total += step.description.macs_per_token;
   }
   return total;
@@ -34,8 +36,8 @@ std::string describe(const Plan& plan) {
     const std::string where = fmt::format("{} {}", ++stage_number, stage_name(stage.kind));
     for (const Step& step : stage.steps) {
       const StepDescription& it = step.description;
-      const std::string work =
-          it.macs_per_token > 0 ? fmt::format("{:.1f}%", 100 * it.macs_per_token / total) : "";
+      const bool counts = it.macs_per_token > 0 && stage.kind != StageKind::sequences;
+      const std::string work = counts ? fmt::format("{:.1f}%", 100 * it.macs_per_token / total) : "";
       text += fmt::format("{:>4} {:<10} {:<26} {:<58} {:<6} {:<28} {:>10} {:>6}\n", ++number, where, it.op,
                           it.shape, it.format, it.kernel, bytes_text(it.weight_bytes), work);
     }

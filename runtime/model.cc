@@ -1,6 +1,8 @@
 // Loading a model: folder -> graph -> passes -> plan.
 #include <algorithm>
 #include <chrono>
+#include <future>
+#include <tuple>
 
 #include "graph/passes/passes.h"
 #include "graph/text.h"
@@ -9,6 +11,7 @@
 #include "kernels/registry.h"
 #include "runtime/loaded_model.h"
 #include "runtime/model_folder.h"
+#include "runtime/step_observer.h"
 #include "runtime/text_tokens.h"
 
 namespace nybble {
@@ -93,6 +96,43 @@ std::size_t default_batch_tokens(int threads) {
   return std::max(std::size_t{4096}, std::size_t{1024} * static_cast<std::size_t>(threads));
 }
 
+template <class Work>
+double seconds_of(Work&& work) {
+  const auto start = std::chrono::steady_clock::now();
+  work();
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+using TimedTokenizer = std::pair<std::unique_ptr<tokenizer::Tokenizer>, double>;
+
+/// Reads tokenizer.json, on a thread of its own if there is to be more than one: for small models it is a
+/// third of the load.
+std::future<TimedTokenizer> read_tokenizer(const ModelFolder& folder, int threads) {
+  const auto policy = threads > 1 ? std::launch::async : std::launch::deferred;
+  auto reading = std::async(policy, [file = folder.tokenizer_json] {
+    TimedTokenizer result;
+    result.second = seconds_of([&] {
+      result.first = std::make_unique<tokenizer::Tokenizer>(tokenizer::Tokenizer::from_file(file));
+    });
+    return result;
+  });
+  if (threads == 1) reading.wait();
+  return reading;
+}
+
+/// Maps the weights and makes the graph.
+void read_graph(const ModelFolder& folder, const LoadOptions& options, const graph::ImportTarget& target,
+                runtime::LoadedModel& model) {
+  model.weights = std::make_unique<runtime::Weights>(folder.transformer_dir);
+  const graph::TensorTable tensors = model.weights->tensor_table();
+  graph::ImportedModel imported = graph::import_model(
+      {folder.config.value(), folder.config.name(), tensors, model.weights->file().string()}, target);
+  model.sizes = imported.sizes;
+  model.graph = std::move(imported.graph);
+  graph::run_passes(model.graph, pass_run(options));
+  model.graph_text = graph::print(model.graph);
+}
+
 void check(const LoadOptions& options) {
   if (options.threads < 0 || options.threads > 1024) {
     throw Error(ErrorCode::bad_input,
@@ -134,28 +174,18 @@ Model Model::load(std::string_view model, const LoadOptions& options) {
   auto impl = std::make_shared<runtime::LoadedModel>();
   ModelInfo& info = impl->info;
   impl->output = options.output;
-  impl->tokenizer =
-      std::make_unique<tokenizer::Tokenizer>(tokenizer::Tokenizer::from_file(folder.tokenizer_json));
-  impl->weights = std::make_unique<runtime::Weights>(folder.transformer_dir);
-  const graph::TensorTable tensors = impl->weights->tensor_table();
+  info.threads = options.threads > 0 ? options.threads : kernels::usable_cpus().threads;
+  std::future<TimedTokenizer> tokenizer = read_tokenizer(folder, info.threads);
   const graph::ImportTarget target = import_target(folder, options);
-  graph::ImportedModel imported = graph::import_model(
-      {folder.config.value(), folder.config.name(), tensors, impl->weights->file().string()}, target);
-  impl->sizes = imported.sizes;
-  impl->graph = std::move(imported.graph);
-  graph::run_passes(impl->graph, pass_run(options));
-  impl->graph_text = graph::print(impl->graph);
+  info.graph_seconds = seconds_of([&] { read_graph(folder, options, target, *impl); });
 
   info.folder = folder.dir.string();
   fill_sizes(impl->sizes, info);
-  fill_tokenizer(*impl->tokenizer, info);
-  fill_lengths(folder, options, impl->tokenizer->special_tokens_of_single(), info);
   info.pooling = target.pooling == graph::PoolMode::cls ? Pooling::cls : Pooling::mean;
   info.normalize = target.normalize;
   info.weights = options.weights;
   info.isa = kernels.name;
-  info.threads = options.threads > 0 ? options.threads : kernels::usable_cpus().threads;
-  info.bits = options.weights == Weights::int8 ? "exact (numerics 1)" : "machine-dependent";
+  info.bits = options.weights == Weights::int8 ? "exact (numerics 2)" : "machine-dependent";
 
   impl->batch_tokens = options.batch_tokens.value_or(default_batch_tokens(info.threads));
   runtime::LoweringOptions lowering;
@@ -163,7 +193,10 @@ Model Model::load(std::string_view model, const LoadOptions& options) {
   lowering.max_tokens = static_cast<int>(std::max(impl->batch_tokens, info.positions));
   lowering.longest = static_cast<int>(info.positions);
   lowering.l2_bytes = l2_bytes();
-  load_nodes(*impl, lowering, options.concurrent_calls);
+  info.plan_seconds = seconds_of([&] { load_nodes(*impl, lowering, options.concurrent_calls); });
+  std::tie(impl->tokenizer, info.tokenizer_seconds) = tokenizer.get();
+  fill_tokenizer(*impl->tokenizer, info);
+  fill_lengths(folder, options, impl->tokenizer->special_tokens_of_single(), info);
 
   info.linear_bytes = impl->nodes.front()->lowered.linear_bytes;
   info.table_bytes = impl->nodes.front()->lowered.table_bytes;

@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "runtime/run_plan.h"
+#include "runtime/step_observer.h"
 
 namespace nybble::runtime {
 namespace {
@@ -82,7 +83,11 @@ NodeModel::NodeModel(const NodeThreads& threads, const graph::Graph& graph, cons
 
 void NodeModel::run(const Batch& batch, const EncodeOptions& options) {
   const WorkspacePool::Loan workspace = workspaces.borrow(options.wait, options.stop);
-  run_plan(lowered.plan, batch, *workspace, scheduler);
+  if (!options.observer) return run_plan(lowered.plan, batch, *workspace, scheduler);
+  Batch observed = batch;
+  observed.observer = options.observer;
+  const TimeSpan time = timed([&] { run_plan(lowered.plan, observed, *workspace, scheduler); });
+  options.observer->batch_ran(lowered.plan, observed, time);
 }
 
 std::vector<int> cut_batch(const Batch& batch, const std::vector<int>& shares) {

@@ -15,6 +15,8 @@
 
 namespace nybble::runtime {
 
+class StepObserver;
+
 /// One batch, as its caller gives it. Pointers stay the caller's.
 struct Batch {
   const std::int32_t* ids = nullptr;         ///< [tokens]
@@ -24,7 +26,8 @@ struct Batch {
   const std::int32_t* order = nullptr;       ///< [sequences]: the sequences, longest first; no step reads it
   int tokens = 0;
   int sequences = 0;
-  float* out = nullptr;  ///< rows of the output, no gaps
+  float* out = nullptr;              ///< rows of the output, no gaps
+  StepObserver* observer = nullptr;  ///< is told of every step, if there is one (step_observer.h)
 };
 
 /// Homes have room for a multiple of this many rows, so that values of any width begin on a cache line.
@@ -41,7 +44,7 @@ struct RowMemory {
 /// Where the rows of a value lie while a plan runs.
 struct Location {
   enum class Home {
-    workspace,  ///< a row for every token of the batch
+    workspace,  ///< a row for every token, or sequence, of the batch
     scratch,    ///< rows of the task's block only, gone with the stage
     output,     ///< the caller's rows
   };
@@ -56,12 +59,15 @@ struct Task {
   RowMemory workspace;  ///< row 0 is the batch's row 0
   RowMemory scratch;    ///< row 0 is that of scratch_begin
   std::byte* own;       ///< plan.own_bytes, 64-byte aligned, that no other task uses meanwhile
-  int begin,
-      end;  ///< rows (stage over rows), sequences (over sequences), or one sequence·heads + head (attention)
+  /// Tokens (stage over rows), sequences (over sequences), or heads of one sequence, as sequence·heads + head
+  /// (attention).
+  int begin, end;
   /// Tasks that share out the rows or the panels of a step may share scratch: the first row that lies there.
   int scratch_begin;
   /// What to compute of a step that has panels: those in [panel_begin, min(panel_end, Step::panels)).
   int panel_begin = 0, panel_end = std::numeric_limits<int>::max();
+  /// Attention: the queries to compute, [query_begin, min(query_end, the sequence's length)).
+  int query_begin = 0, query_end = std::numeric_limits<int>::max();
 
   /// The first row of this task at `location`.
   template <class T>
@@ -94,18 +100,25 @@ struct StepDescription {
   std::string format;  ///< of the weights: "int8", "f32", or empty
   std::string kernel;  ///< kernel or primitive by name
   std::size_t weight_bytes = 0;
-  double macs_per_token = 0;  ///< multiplications of the linear layers
-  double macs_per_pair = 0;   ///< of attention, for each pair of tokens of a sequence
+  /// Multiplications of a linear for a row: a token, or in a stage over sequences a sequence.
+  double macs_per_token = 0;
+  double macs_per_pair = 0;  ///< of attention, for each pair of tokens of a sequence
+  /// What a step must read and write beside its weights, wherever that lies: for each row that is a token's,
+  /// and for each that is a sequence's.
+  std::size_t bytes_per_token = 0, bytes_per_sequence = 0;
 };
 
 struct Step {
   StepDescription description;
   std::function<void(const Task&)> run;
-  /// Panels of 64 columns of a product, which several tasks may share out (Task::panel_begin). 0: a task
-  /// computes whole rows.
+  /// Parts of a product's columns, which several tasks may share out (Task::panel_begin): panels of 64, or
+  /// blocks of them where the result is quantized. 0: a task computes whole rows.
   int panels = 0;
+  std::size_t own_bytes = 0;  ///< of Task::own, that it needs
 };
 
+/// Tasks have a block of tokens, a head of a sequence, or a block of sequences (what is left after pooling,
+/// or where only first rows are read).
 enum class StageKind { rows, attention, sequences };
 
 struct Stage {

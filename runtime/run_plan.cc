@@ -4,12 +4,17 @@
 #include <cstdint>
 #include <utility>
 
+#include "runtime/step_observer.h"
+
 namespace nybble::runtime {
 namespace {
 
 constexpr int ceil_div(int a, int b) { return (a + b - 1) / b; }
 
-void run_step(const Step& step, const Task& task) { step.run(task); }
+void run_step(const Step& step, const Task& task) {
+  if (!task.batch.observer) return step.run(task);
+  task.batch.observer->step_ran(step, task, timed([&] { step.run(task); }));
+}
 
 void run_steps(const Stage& stage, const Task& task) {
   for (const Step& step : stage.steps) run_step(step, task);

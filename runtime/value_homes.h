@@ -17,11 +17,15 @@ struct StageNodes {
 /// Groups the nodes: attention stands alone; what works on rows, or on sequences, stands together.
 std::vector<StageNodes> group_stages(const graph::Graph& graph);
 
-/// A value's rows; for quantized rows the codes, and their scales beside them.
+/// A value's rows: as floats, as codes with their scales, or (f32_u8_rows) both.
 struct ValueHome {
   Location data;
+  Location codes;
   Location scales;
 };
+
+/// Whether `node` reads its input `i` as codes.
+bool reads_codes(const graph::Graph& graph, const graph::Node& node, std::size_t i);
 
 struct ValueHomes {
   std::vector<ValueHome> homes;       ///< by ValueId; unused for inputs and weights

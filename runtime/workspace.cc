@@ -18,7 +18,8 @@ RunCosts costs_of(const Plan& plan) {
   double per_token = 0, per_pair = 0, weight_bytes = 0;
   for (const Stage& stage : plan.stages) {
     for (const Step& step : stage.steps) {
-      per_token += step.description.macs_per_token;
+      // What is done once a sequence is little beside what its tokens take.
+      if (stage.kind != StageKind::sequences) per_token += step.description.macs_per_token;
       per_pair += step.description.macs_per_pair;
       weight_bytes += static_cast<double>(step.description.weight_bytes);
     }

@@ -34,7 +34,8 @@ namespace nybble {
 
 namespace runtime {
 struct LoadedModel;
-}
+class StepObserver;
+}  // namespace runtime
 
 /// "0.1.0"
 NYBBLE_API std::string_view version();
@@ -104,6 +105,9 @@ struct ModelInfo {
   std::size_t table_bytes = 0;   ///< embedding tables and vectors
   std::size_t file_bytes = 0;    ///< the weight files
   double load_seconds = 0;
+  /// Of these: reading tokenizer.json (beside all else on two threads or more); checking the files' headers
+  /// and making the graph; and quantizing and packing the weights.
+  double tokenizer_seconds = 0, graph_seconds = 0, plan_seconds = 0;
 };
 
 // ---- encoding ----
@@ -111,6 +115,8 @@ struct ModelInfo {
 struct EncodeOptions {
   std::stop_token stop;  ///< Error{cancelled} soon after it is triggered; rows written until then stay
   bool wait = true;      ///< false: Error{busy} at once where every workspace is in use
+  /// Told of every step while the call runs; for `nybble profile`, whose interface is not public.
+  runtime::StepObserver* observer = nullptr;
 };
 
 /// What happened to the texts of a call. Text that is no UTF-8 is read as U+FFFD, once for each maximal
@@ -118,6 +124,7 @@ struct EncodeOptions {
 struct EncodeReport {
   std::size_t texts = 0;
   std::size_t tokens = 0;         ///< computed, special tokens included
+  std::size_t folded = 0;         ///< texts of the same tokens as an earlier one, whose rows they got
   std::size_t cut = 0;            ///< texts cut to max_tokens
   std::size_t invalid_texts = 0;  ///< texts with invalid UTF-8
   std::size_t invalid_parts = 0;  ///< parts of them replaced by U+FFFD

@@ -181,6 +181,9 @@ std::vector<std::string> all_passes_but_formats() {
   return names;
 }
 
+/// All rows are made, whatever the head reads.
+const std::set<std::string, std::less<>> kUnpruned = {"prune_unread_rows"};
+
 const std::vector<int> kLengths = {3, 1, 40, 17, 2};
 
 }  // namespace
@@ -252,7 +255,8 @@ TEST_CASE("every activation is bound to its kernel, fused and alone") {
 }
 
 TEST_CASE(
-    "INT8 has the same bits on every instruction set and thread count, and merged Q, K, V change none") {
+    "INT8 has the same bits on every instruction set and thread count, and merged Q, K, V and codes made "
+    "early change none") {
   const Graph graph = encoder_with_output("z");
   const Tensors tensors = random_tensors(graph, 7);
   const WeightFolder folder = write(graph, tensors);
@@ -263,8 +267,10 @@ TEST_CASE(
   for (const kernels::RegisteredSet& entry : kernels::registered_sets()) {
     if (!entry.runnable) continue;
     for (const int threads : {1, 2, 5}) {
-      for (const std::set<std::string, std::less<>>& disabled :
-           {std::set<std::string, std::less<>>{}, {"merge_qkv"}}) {
+      for (const std::set<std::string, std::less<>>& disabled : {std::set<std::string, std::less<>>{},
+                                                                 {"merge_qkv"},
+                                                                 {"fuse_norm_quantization"},
+                                                                 {"fuse_linear_quantization"}}) {
         INFO(entry.set->name << ", threads " << threads << ", disabled " << disabled.size());
         REQUIRE(run(graph, folder.weights(), inputs, {WeightFormat::int8, disabled, threads, entry.set}) ==
                 expected);
@@ -276,7 +282,7 @@ TEST_CASE(
 TEST_CASE("whatever the form in which a plan runs, its bits are the same") {
   std::string text = kEncoder;  // wide enough for products of several panels
   for (std::size_t at = 0; (at = text.find("36", at)) != std::string::npos;) text.replace(at, 2, "200");
-  for (const std::string output : {"z", "unit"}) {  // a row a token, a row a sequence
+  for (const std::string output : {"z", "unit", "first"}) {  // a row a token, a row a sequence, of first rows
     const Graph graph = encoder_with_output(output, text);
     const Tensors tensors = random_tensors(graph, 11);
     const WeightFolder folder = write(graph, tensors);
@@ -297,6 +303,32 @@ TEST_CASE("whatever the form in which a plan runs, its bits are the same") {
             REQUIRE(run(graph, folder.weights(), inputs,
                         {format, {}, threads, &kernels::best_set(), choice}) == expected);
           }
+        }
+      }
+    }
+  }
+}
+
+TEST_CASE("what a cls pool does not read changes no bit, on any instruction set and thread count") {
+  for (const std::string output : {"first", "first_unit"}) {
+    const Graph graph =
+        encoder_with_output(output, kEncoder + "%first_unit : f32[sequences,24] = l2_normalize(%first)\n");
+    const Tensors tensors = random_tensors(graph, 11);
+    const WeightFolder folder = write(graph, tensors);
+    const DoubleInputs inputs = random_inputs(kLengths, 12);
+    REQUIRE(largest_difference(run(graph, folder.weights(), inputs, {WeightFormat::f32, {}}),
+                               run_in_double(graph, tensors, inputs)) <= 2e-5);
+    const std::vector<float> expected = run(graph, folder.weights(), inputs,
+                                            {WeightFormat::int8, kUnpruned, 1, &kernels::find_set("scalar")});
+    REQUIRE(expected.size() == kLengths.size() * 24);
+    for (const kernels::RegisteredSet& entry : kernels::registered_sets()) {
+      if (!entry.runnable) continue;
+      for (const int threads : {1, 2, 5}) {
+        for (const std::set<std::string, std::less<>>& disabled :
+             {std::set<std::string, std::less<>>{}, {"merge_qkv"}}) {
+          INFO(entry.set->name << ", threads " << threads << ", disabled " << disabled.size());
+          REQUIRE(run(graph, folder.weights(), inputs, {WeightFormat::int8, disabled, threads, entry.set}) ==
+                  expected);
         }
       }
     }
