@@ -11,8 +11,8 @@ std::size_t size(int count) { return static_cast<std::size_t>(count); }
 // Estimates in multiplications of a long INT8 product, of which a core does about 200 in a nanosecond.
 constexpr double kPerWeightByte = 4;  // 50 GB/s from L3, half of it hidden behind the products
 constexpr double kPerAttentionMac = 2.5;
-constexpr double kPerPhase = 6e4;  // 0.3 us
-constexpr double kPerWake = 1e7;   // 50 us
+constexpr double kPerPhase = 4e5;  // 2 us: five cache lines that go between cores, 0.27 us each, and the wait
+constexpr double kPerWake = 1.5e7;  // 75 us: 25 until a sleeping thread runs, and its caches are cold
 
 RunCosts costs_of(const Plan& plan) {
   double per_token = 0, per_pair = 0, weight_bytes = 0;
