@@ -15,7 +15,9 @@ constexpr double kStagedLoss = 1.1;
 // Rows of few tokens on two threads: 0.56 of the time on one, where halves would do. Step by step, threads
 // read each other's results as well.
 constexpr double kRowsLoss = 1.12;
-constexpr double kColumnsLoss = 1.25;
+constexpr double kColumnsLoss = 1.2;
+// Threads that gain less than this are better left to others.
+constexpr double kLeastGain = 0.9;
 
 struct Candidate {
   RunChoice choice;
@@ -37,7 +39,7 @@ class Chooser {
     const int whole = (batch_.tokens + kGroupTokens - 1) / kGroupTokens;
     best_.choice = {RunForm::groups, 1, share_of(whole)};
     if (team_ == 1) return best_.choice;
-    best_.cost = whole * costs_.per_run + batch_.tokens + attention_;
+    best_.cost = kLeastGain * (whole * costs_.per_run + batch_.tokens + attention_);
     consider_groups();
     consider_rows();
     consider_columns();
@@ -88,7 +90,7 @@ class Chooser {
       for (const Step& step : stage.steps) {
         const int parts = step.panels > 0 ? step.panels : (batch_.tokens + 3) / 4;
         macs += step.description.macs_per_token;
-        macs_of_a_thread += step.description.macs_per_token / std::min(team_, parts);
+        macs_of_a_thread += step.description.macs_per_token * ((parts + team_ - 1) / team_) / parts;
         ++phases;
       }
     }
