@@ -12,8 +12,12 @@ namespace {
 constexpr int kGroupTokens = 128;
 // Stage by stage, the rows of more tokens than groups have pass through L3 between stages.
 constexpr double kStagedLoss = 1.1;
-// Step by step, threads read each other's results.
-constexpr double kColumnsLoss = 1.03;
+// Rows of few tokens on two threads: 0.56 of the time on one, where halves would do. Step by step, threads
+// read each other's results as well.
+constexpr double kRowsLoss = 1.12;
+constexpr double kColumnsLoss = 1.2;
+// Threads that gain less than this are better left to others.
+constexpr double kLeastGain = 0.9;
 
 struct Candidate {
   RunChoice choice;
@@ -35,7 +39,7 @@ class Chooser {
     const int whole = (batch_.tokens + kGroupTokens - 1) / kGroupTokens;
     best_.choice = {RunForm::groups, 1, share_of(whole)};
     if (team_ == 1) return best_.choice;
-    best_.cost = whole * costs_.per_run + batch_.tokens + attention_;
+    best_.cost = kLeastGain * (whole * costs_.per_run + batch_.tokens + attention_);
     consider_groups();
     consider_rows();
     consider_columns();
@@ -73,7 +77,7 @@ class Chooser {
   void consider_rows() {
     const int threads = std::min(team_, batch_.tokens);
     const double rows = (batch_.tokens + threads - 1) / threads;
-    const double loss = rows > kGroupTokens ? kStagedLoss : 1;
+    const double loss = rows > kGroupTokens ? kStagedLoss : kRowsLoss;
     consider({RunForm::rows, threads, 0}, costs_.per_run + loss * rows + attention_of_a_thread() +
                                               static_cast<double>(plan_.stages.size()) * costs_.per_phase +
                                               costs_.per_wake);
@@ -86,7 +90,7 @@ class Chooser {
       for (const Step& step : stage.steps) {
         const int parts = step.panels > 0 ? step.panels : (batch_.tokens + 3) / 4;
         macs += step.description.macs_per_token;
-        macs_of_a_thread += step.description.macs_per_token / std::min(team_, parts);
+        macs_of_a_thread += step.description.macs_per_token * ((parts + team_ - 1) / team_) / parts;
         ++phases;
       }
     }

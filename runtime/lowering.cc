@@ -176,6 +176,7 @@ LoweredModel lower(const Graph& graph, const Weights& weights, const LoweringOpt
   model.plan.output_columns = static_cast<int>(output.shape[1].size);
   keep(linears.packed, model.packed, model.linear_bytes);
   keep(linears.matmuls, model.matmuls, model.linear_bytes);
+  model.plan.weights_cached = model.linear_bytes < options.l3_bytes;
   model.table_bytes = model.constants->f32_bytes();
   return model;
 }

@@ -83,12 +83,17 @@ void fill_tokenizer(const tokenizer::Tokenizer& tokenizer, ModelInfo& info) {
   info.tokenizer_padding = tokenizer.left_over_state().padding_length;
 }
 
-/// Bytes of level-2 cache that one core has to itself, 1 MiB where the machine does not say.
-std::size_t l2_bytes() {
+/// Bytes of the cache of a level as one core sees it, `otherwise` where the machine does not say.
+std::size_t cache_bytes(int level, std::size_t otherwise) {
   for (const kernels::Cache& cache : kernels::caches()) {
-    if (cache.level == 2 && cache.bytes > 0) return cache.bytes;
+    if (cache.level == level && cache.bytes > 0) return cache.bytes;
   }
-  return std::size_t{1} << 20;
+  return otherwise;
+}
+
+/// Eight groups of sequences for each thread: with fewer, threads wait long for the one that ends last.
+std::size_t default_batch_tokens(int threads) {
+  return std::max(std::size_t{4096}, std::size_t{1024} * static_cast<std::size_t>(threads));
 }
 
 template <class Work>
@@ -126,11 +131,6 @@ void read_graph(const ModelFolder& folder, const LoadOptions& options, const gra
   model.graph = std::move(imported.graph);
   graph::run_passes(model.graph, pass_run(options));
   model.graph_text = graph::print(model.graph);
-}
-
-/// Eight groups of sequences for each thread: with fewer, threads wait long for the one that ends last.
-std::size_t default_batch_tokens(int threads) {
-  return std::max(std::size_t{4096}, std::size_t{1024} * static_cast<std::size_t>(threads));
 }
 
 void check(const LoadOptions& options) {
@@ -192,7 +192,8 @@ Model Model::load(std::string_view model, const LoadOptions& options) {
   lowering.kernels = &kernels;
   lowering.max_tokens = static_cast<int>(std::max(impl->batch_tokens, info.positions));
   lowering.longest = static_cast<int>(info.positions);
-  lowering.l2_bytes = l2_bytes();
+  lowering.l2_bytes = cache_bytes(2, lowering.l2_bytes);
+  lowering.l3_bytes = cache_bytes(3, lowering.l3_bytes);
   info.plan_seconds = seconds_of([&] { load_nodes(*impl, lowering, options.concurrent_calls); });
   std::tie(impl->tokenizer, info.tokenizer_seconds) = tokenizer.get();
   fill_tokenizer(*impl->tokenizer, info);
@@ -223,9 +224,7 @@ Tokens Model::tokenize(std::string_view text) const {
 
 void runtime::LoadedModel::run(const Batch& batch, const EncodeOptions& options) const {
   if (options.stop.stop_requested()) throw Error(ErrorCode::cancelled, "the call was cancelled");
-  Batch observed = batch;
-  observed.observer = options.observer;
-  run_on_nodes(nodes, observed, options);
+  run_on_nodes(nodes, batch, options);
 }
 
 }  // namespace nybble

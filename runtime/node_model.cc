@@ -83,9 +83,11 @@ NodeModel::NodeModel(const NodeThreads& threads, const graph::Graph& graph, cons
 
 void NodeModel::run(const Batch& batch, const EncodeOptions& options) {
   const WorkspacePool::Loan workspace = workspaces.borrow(options.wait, options.stop);
-  const auto run = [&] { run_plan(lowered.plan, batch, *workspace, scheduler); };
-  if (!batch.observer) return run();
-  batch.observer->batch_ran(lowered.plan, batch, timed(run));
+  if (!options.observer) return run_plan(lowered.plan, batch, *workspace, scheduler);
+  Batch observed = batch;
+  observed.observer = options.observer;
+  const TimeSpan time = timed([&] { run_plan(lowered.plan, observed, *workspace, scheduler); });
+  options.observer->batch_ran(lowered.plan, observed, time);
 }
 
 std::vector<int> cut_batch(const Batch& batch, const std::vector<int>& shares) {

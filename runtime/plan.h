@@ -147,6 +147,7 @@ struct Plan {
   std::size_t scratch_row_bytes = 0;  ///< of scratch, for each row
   std::size_t own_bytes = 0;          ///< that a task needs for itself
   int output_columns = 0;
+  bool weights_cached = true;     ///< all weights of the linears fit the last level of cache
   bool output_per_token = false;  ///< a row of output a token; else a row a sequence
 };
 

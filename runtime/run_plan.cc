@@ -89,14 +89,37 @@ class StagedRun : public PhasedWork {
   ~StagedRun() = default;
 
   int count_of(const Stage& stage) const {
-    if (stage.kind == StageKind::attention) return batch_.sequences * stage.heads;
     return stage.kind == StageKind::rows ? batch_.tokens : batch_.sequences;
+  }
+
+  /// Opens a stage of attention: its tasks.
+  int open_attention(const Stage& stage, int tasks_a_member) {
+    const int heads = batch_.sequences * stage.heads, wanted = tasks_a_member * team_;
+    head_parts_ = std::clamp(wanted / batch_.sequences, 1, stage.heads);
+    // Each part of the queries prepares the keys and values anew: the fewer, the better.
+    const int most = ceil_div(longest(), kLeastQueries);
+    query_parts_ = heads < wanted ? std::clamp(ceil_div(wanted, heads), 1, most) : 1;
+    return batch_.sequences * head_parts_ * query_parts_;
   }
 
   /// Task `i` of a stage of attention: the longest sequences come first.
   Task attention_task(const Stage& stage, int i, int member) const {
-    const int head = batch_.order[i / stage.heads] * stage.heads + i % stage.heads;
-    return {batch_, rows_, workspace_.scratch(member), workspace_.own(member), head, head + 1, head};
+    const int sequence = batch_.order[i / (head_parts_ * query_parts_)];
+    const int part = i / query_parts_ % head_parts_;
+    const int first = sequence * stage.heads;
+    Task task{batch_,
+              rows_,
+              workspace_.scratch(member),
+              workspace_.own(member),
+              first + stage.heads * part / head_parts_,
+              first + stage.heads * (part + 1) / head_parts_,
+              0};
+    const int length = batch_.cu_seqlens[sequence + 1] - batch_.cu_seqlens[sequence];
+    const EqualParts queries(length, ceil_div(length, query_parts_));
+    const int query = i % query_parts_;
+    task.query_begin = queries.begin(std::min(query, queries.parts()));
+    task.query_end = queries.begin(std::min(query + 1, queries.parts()));
+    return task;
   }
 
   const Plan& plan_;
@@ -104,6 +127,17 @@ class StagedRun : public PhasedWork {
   Workspace& workspace_;
   const RowMemory rows_;
   const int team_;
+
+ private:
+  // Fewer queries than this cost more to prepare keys and values for than they save.
+  static constexpr int kLeastQueries = 64;
+
+  int longest() const {
+    const int sequence = batch_.order[0];
+    return batch_.cu_seqlens[sequence + 1] - batch_.cu_seqlens[sequence];
+  }
+
+  int head_parts_ = 1, query_parts_ = 1;
 };
 
 class RowRun final : public StagedRun {
@@ -113,8 +147,8 @@ class RowRun final : public StagedRun {
 
   int next_phase() noexcept override {
     if (++stage_ == static_cast<int>(plan_.stages.size())) return kEnd;
-    const Stage& now = stage();
-    blocks_ = EqualParts(count_of(now), now.kind == StageKind::attention ? 1 : plan_.block_rows, team_);
+    if (stage().kind == StageKind::attention) return open_attention(stage(), kTasksAMember);
+    blocks_ = EqualParts(count_of(stage()), plan_.block_rows, team_);
     return blocks_.parts();
   }
 
@@ -126,6 +160,9 @@ class RowRun final : public StagedRun {
   }
 
  private:
+  // So many that the last ones to end keep nobody waiting long.
+  static constexpr int kTasksAMember = 4;
+
   const Stage& stage() const { return plan_.stages[static_cast<std::size_t>(stage_)]; }
 
   int stage_ = -1;
@@ -161,14 +198,15 @@ class ColumnRun final : public StagedRun {
   }
 
  private:
-  // Fewer rows of LayerNorm or quantization take less time than handing them to another thread.
+  // Fewer rows of LayerNorm or quantization take less time than handing them to another thread: 1 us.
   static constexpr int kRowsATask = 4;
 
+  /// A task a member: so small that each more would cost more than it evens out.
   int open_step() {
-    const int count = count_of(stage());
-    if (stage().kind == StageKind::attention) return count;
-    parts_ =
-        step().panels > 0 ? EqualParts(step().panels, step().panels, team_) : EqualParts(count, kRowsATask);
+    if (stage().kind == StageKind::attention) return open_attention(stage(), 1);
+    const int count = step().panels > 0 ? step().panels : count_of(stage());
+    const int least = step().panels > 0 ? 1 : kRowsATask;
+    parts_ = EqualParts(count, std::max(least, ceil_div(count, team_)));
     return parts_.parts();
   }
 

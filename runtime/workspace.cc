@@ -9,10 +9,11 @@ std::size_t aligned(std::size_t bytes) { return (bytes + 63) / 64 * 64; }
 std::size_t size(int count) { return static_cast<std::size_t>(count); }
 
 // Estimates in multiplications of a long INT8 product, of which a core does about 200 in a nanosecond.
-constexpr double kPerWeightByte = 4;  // 50 GB/s from L3, half of it hidden behind the products
+constexpr double kPerCachedWeight = 4;  // 50 GB/s from L3 for MiniLM's 11 MB
+constexpr double kPerWeight = 11;       // 35 GB/s from memory for BERT-base's 86 MB
 constexpr double kPerAttentionMac = 2.5;
-constexpr double kPerPhase = 6e4;  // 0.3 us
-constexpr double kPerWake = 1e7;   // 50 us
+constexpr double kPerPhase = 4e5;  // 2 us: five cache lines that go between cores, 0.27 us each, and the wait
+constexpr double kPerWake = 1.5e7;  // 75 us: 25 until a sleeping thread runs, and its caches are cold
 
 RunCosts costs_of(const Plan& plan) {
   double per_token = 0, per_pair = 0, weight_bytes = 0;
@@ -25,8 +26,8 @@ RunCosts costs_of(const Plan& plan) {
     }
   }
   if (per_token == 0) return {};
-  return {kPerWeightByte * weight_bytes / per_token, kPerAttentionMac * per_pair / per_token,
-          kPerPhase / per_token, kPerWake / per_token};
+  return {(plan.weights_cached ? kPerCachedWeight : kPerWeight) * weight_bytes / per_token,
+          kPerAttentionMac * per_pair / per_token, kPerPhase / per_token, kPerWake / per_token};
 }
 
 }  // namespace
