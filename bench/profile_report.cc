@@ -36,8 +36,10 @@ bool multiplies_integers(const StepDescription& step) {
   return step.format.starts_with("int") || step.kernel.find("s8") != std::string::npos;
 }
 
-double macs_of(const StepDescription& step, const WorkDone& work) {
-  return step.macs_per_token * work.tokens + step.macs_per_pair * work.pairs;
+/// A product of a stage over sequences has a row for each of them.
+double macs_of(const StepDescription& step, StageKind stage, const WorkDone& work) {
+  const double rows = stage == StageKind::sequences ? work.sequences : work.tokens;
+  return step.macs_per_token * rows + step.macs_per_pair * work.pairs + step.macs_per_key * work.tokens;
 }
 
 double bytes_of(const StepDescription& step, const WorkDone& work) {
@@ -46,12 +48,13 @@ double bytes_of(const StepDescription& step, const WorkDone& work) {
          static_cast<double>(step.bytes_per_sequence) * work.sequences;
 }
 
-StepCost cost_of(const CallTimes::OfStep& times, const StepDescription& step, const ProfileReport& report) {
+StepCost cost_of(const CallTimes::OfStep& times, const StepDescription& step, StageKind stage,
+                 const ProfileReport& report) {
   StepCost cost;
   cost.tasks = times.tasks;
   cost.seconds = times.seconds;
   cost.share = times.seconds / report.thread_seconds;
-  cost.macs = macs_of(step, report.work);
+  cost.macs = macs_of(step, stage, report.work);
   cost.bytes = bytes_of(step, report.work);
   cost.peak_macs = cost.seconds * (multiplies_integers(step) ? report.peaks.integers : report.peaks.floats);
   return cost;
@@ -112,14 +115,29 @@ std::string cost_titles() {
                      "GB/s");
 }
 
-std::string line_of(const StepLine& line) {
-  return fmt::format("{:>4} {:<12} {:<26} {:<28}", line.number,
-                     fmt::format("{} {}", line.stage, stage_name(line.stage_kind)), line.step->op,
+/// The widest op and shape.
+struct Widths {
+  std::size_t op = 2, shape = 5;
+};
+
+Widths widths_of(const ProfileReport& report) {
+  Widths widths;
+  for (const OpLine& line : report.ops) {
+    widths.op = std::max(widths.op, line.step->op.size());
+    widths.shape = std::max(widths.shape, line.step->shape.size());
+  }
+  return widths;
+}
+
+std::string line_of(const StepLine& line, const Widths& widths) {
+  return fmt::format("{:>4} {:<12} {:<{}} {:<28}", line.number,
+                     fmt::format("{} {}", line.stage, stage_name(line.stage_kind)), line.step->op, widths.op,
                      line.step->kernel) +
          cost_cells(line.cost);
 }
-std::string line_of(const OpLine& line) {
-  return fmt::format("{:>5} {:<24} {:<58}", line.steps, line.step->op, line.step->shape) +
+std::string line_of(const OpLine& line, const Widths& widths) {
+  return fmt::format("{:>5} {:<{}} {:<{}}", line.steps, line.step->op, widths.op, line.step->shape,
+                     widths.shape) +
          cost_cells(line.cost);
 }
 std::string line_of(const KindLine& line) {
@@ -212,7 +230,7 @@ void add_lines(const StepProfile& call, const CallTimes& least, const Peaks& pea
       const auto times = least.steps.find(&step);
       const CallTimes::OfStep of_step = times == least.steps.end() ? CallTimes::OfStep() : times->second;
       report.steps.push_back({++number, stage_number, stage.kind, &step.description,
-                              cost_of(of_step, step.description, report)});
+                              cost_of(of_step, step.description, stage.kind, report)});
       add_to_op(report.steps.back(), report.ops);
     }
   }
@@ -220,11 +238,14 @@ void add_lines(const StepProfile& call, const CallTimes& least, const Peaks& pea
 }
 
 std::string table(const ProfileReport& report, const ModelInfo& model) {
+  const Widths widths = widths_of(report);
   std::string text = head(report, model);
-  text += fmt::format("{:>4} {:<12} {:<26} {:<28}", "step", "stage", "op", "kernel") + cost_titles();
-  for (const StepLine& line : report.steps) text += line_of(line);
-  text += fmt::format("\n{:>5} {:<24} {:<58}", "steps", "op", "shape") + cost_titles();
-  for (const OpLine& line : report.ops) text += line_of(line);
+  text +=
+      fmt::format("{:>4} {:<12} {:<{}} {:<28}", "step", "stage", "op", widths.op, "kernel") + cost_titles();
+  for (const StepLine& line : report.steps) text += line_of(line, widths);
+  text +=
+      fmt::format("\n{:>5} {:<{}} {:<{}}", "steps", "op", widths.op, "shape", widths.shape) + cost_titles();
+  for (const OpLine& line : report.ops) text += line_of(line, widths);
   text += fmt::format("\n{:<22} {:>9} {:>8}\n", "kind", "ms", "share");
   for (const KindLine& line : report.kinds) text += line_of(line);
   return text;

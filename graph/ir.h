@@ -69,9 +69,9 @@ enum class Op {
   add_bias,    ///< (x, bias)
   add,         ///< (x, y)
   activation,  ///< (x), `kind`
-  /// (q, k, v) or, merged, (q, kv) or (qkv); and a bias where `position` is "bias"; in integers where `format`
-  /// is "int8". With `queries` = "first" only the first token of each sequence is a query: q (merged with none)
-  /// and the result have a row a sequence.
+  /// (q, k, v) or, merged, (q, kv) or (qkv); and a bias where `position` is "bias"; in integers where
+  /// `format` is "int8". With `queries` = "first" only the first token of each sequence is a query: q (merged
+  /// with none) and the result have a row a sequence.
   attention,
   quantize_rows,  ///< (x) -> u8_rows
   pool,           ///< (x) -> f32[sequences,H], `mode`; "cls" takes the first row of each sequence

@@ -228,7 +228,7 @@ struct AttentionS8Layout {
   std::size_t keys, key_scales, key_offsets;      ///< codes of K, as 16 bits or less; [key] each
   std::size_t values, value_scales, value_sums;   ///< codes of V; [column]; [16 keys][column]
   std::size_t queries, query_scales, transposed;  ///< of 16 rows
-  std::size_t scores, score_stride;               ///< of kAttentionS8Rows rows
+  std::size_t scores;                             ///< [64 keys][kAttentionS8Rows][64]; their weights, too
   std::size_t bytes;                              ///< of all
 };
 
@@ -246,9 +246,8 @@ constexpr AttentionS8Layout attention_s8_layout(int length, int head_dim, int wi
   at.query_scales = at.queries + 16 * depth * 2;
   at.transposed = at.query_scales + 64;
   at.scores = at.transposed + columns * 64;
-  // 16 more than the keys, so that rows of a power of two do not all fall on one set of L1.
-  at.score_stride = static_cast<std::size_t>(attention_keys(length, window)) + 16;
-  at.bytes = at.scores + kAttentionS8Rows * at.score_stride * 4;
+  const auto seen = static_cast<std::size_t>(round_up(attention_keys(length, window), 64));
+  at.bytes = at.scores + seen * kAttentionS8Rows * 4;
   return at;
 }
 

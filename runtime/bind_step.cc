@@ -90,19 +90,27 @@ class Binder {
 
   /// Rows of the values before and behind the node, and of the tables that it looks up.
   void count_bytes() {
-    std::vector<ValueId> values = node_.inputs;
-    values.push_back(node_.output);
-    for (const ValueId id : values) {
-      const bool is_weight = value(id).kind == graph::ValueKind::weight;
-      if (is_weight && node_.op == Op::embed_sum) {
+    for (std::size_t i = 0; i < node_.inputs.size(); ++i) {
+      const ValueId id = node_.inputs[i];
+      if (value(id).kind == graph::ValueKind::result) {
+        add_pass(id, false, reads_codes(binding_.graph, node_, i));
+      } else if (value(id).kind == graph::ValueKind::weight && node_.op == Op::embed_sum) {
         step_.description.bytes_per_token += sizeof(float) * static_cast<std::size_t>(columns(id));
       }
-      if (is_weight) continue;
-      const bool per_sequence = value(id).shape[0].kind == graph::Extent::Kind::sequences;
-      std::size_t& bytes =
-          per_sequence ? step_.description.bytes_per_sequence : step_.description.bytes_per_token;
-      bytes += home(id).data.row_bytes;
     }
+    const graph::ElementType type = value(node_.output).type;
+    if (reads_as(type, graph::ElementType::f32)) add_pass(node_.output, true, false);
+    if (reads_as(type, graph::ElementType::u8_rows)) add_pass(node_.output, true, true);
+  }
+
+  void add_pass(ValueId id, bool writes, bool codes) {
+    const ValueHome& at = home(id);
+    const bool first_rows = node_.op == Op::pool && graph::text(node_, "mode") == "cls";
+    const bool per_sequence = first_rows || value(id).shape[0].kind == graph::Extent::Kind::sequences;
+    const std::size_t bytes = codes ? at.codes.row_bytes + at.scales.row_bytes : at.data.row_bytes;
+    StepDescription& description = step_.description;
+    (per_sequence ? description.bytes_per_sequence : description.bytes_per_token) += bytes;
+    description.passes.push_back({value(id).name, writes, codes, per_sequence, bytes});
   }
 
   // ---- one function an op ----
@@ -278,7 +286,7 @@ class Binder {
     const bool first = graph::has(node_, "queries") && graph::text(node_, "queries") == "first";
     const bool q_by_sequence = first && inputs > 1;
     if (first) step_.description.op += "+first";
-    if (!first) step_.description.macs_per_pair = 2.0 * heads * args.head_dim;
+    (first ? step_.description.macs_per_key : step_.description.macs_per_pair) = 2.0 * heads * args.head_dim;
     args.ldq = stride(q);
     args.ldk = stride(k);
     args.ldv = stride(v);

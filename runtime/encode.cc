@@ -36,7 +36,9 @@ class EncodeCall {
 
   void add_ids(std::span<const std::int32_t> ids, std::span<const std::int32_t> types) {
     const std::size_t rows = model_.output == Output::tokens ? ids.size() : 1;
-    if (pending_rows_ + rows > model_.batch_tokens) run();
+    // A stream hands its rows over when it has read as many tokens as a batch has, whether they were computed
+    // or not.
+    if (rows_done && pending_tokens_ + ids.size() > model_.batch_tokens) run();
     const std::size_t* equal = equal_.find(ids, types);
     if (equal) {
       ++report_.folded;
@@ -48,6 +50,7 @@ class EncodeCall {
     places_.push_back({next_row_, equal ? *equal : next_row_, rows});
     next_row_ += rows;
     pending_rows_ += rows;
+    pending_tokens_ += ids.size();
     ++report_.texts;
   }
 
@@ -84,7 +87,7 @@ class EncodeCall {
       equal_.forget();
       rows_done(pending_rows_);
     }
-    pending_rows_ = 0;
+    pending_rows_ = pending_tokens_ = 0;
   }
 
   void take_block() {
@@ -106,7 +109,7 @@ class EncodeCall {
   runtime::TextBlock block_;
   runtime::EqualSequences equal_;
   std::vector<runtime::RowPlace> places_;  ///< of the sequences since the last batch
-  std::size_t next_row_ = 0, pending_rows_ = 0;
+  std::size_t next_row_ = 0, pending_rows_ = 0, pending_tokens_ = 0;
   EncodeReport report_;
 };
 

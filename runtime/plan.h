@@ -93,6 +93,15 @@ struct Task {
   }
 };
 
+/// One pass of a step over a value's rows: over its floats, or over its codes and their scales.
+struct RowPass {
+  std::string value;
+  bool writes = false;  ///< else it reads
+  bool codes = false;
+  bool per_sequence = false;  ///< a row a sequence; else a row a token
+  std::size_t row_bytes = 0;
+};
+
 /// What `nybble explain` says of a step.
 struct StepDescription {
   std::string op;      ///< the graph's op, with what was fused into it
@@ -103,9 +112,11 @@ struct StepDescription {
   /// Multiplications of a linear for a row: a token, or in a stage over sequences a sequence.
   double macs_per_token = 0;
   double macs_per_pair = 0;  ///< of attention, for each pair of tokens of a sequence
+  double macs_per_key = 0;   ///< of attention with one query a sequence, for each token
   /// What a step must read and write beside its weights, wherever that lies: for each row that is a token's,
   /// and for each that is a sequence's.
   std::size_t bytes_per_token = 0, bytes_per_sequence = 0;
+  std::vector<RowPass> passes;  ///< each of them once over all rows; memory of a task's own is none
 };
 
 struct Step {

@@ -72,7 +72,7 @@ struct LoadOptions {
       0;  ///< cut texts to this; 0: as the model's files say (ModelInfo::max_tokens_source)
   /// Tokens computed at a time; memory grows with it. Else 4096, or 1024 a thread where that is more.
   std::optional<std::size_t> batch_tokens;
-  int concurrent_calls = 0;         ///< calls that compute at a time, others wait; 0: as many as threads
+  int concurrent_calls = 0;  ///< calls that compute at a time, others wait; 0: as many as threads
   std::vector<std::string> disabled_passes;  ///< graph passes to leave out, by name: for experiments
   /// Called after each graph pass with its name and the graph as text; may be empty.
   std::function<void(std::string_view pass, const std::string& graph)> on_pass;
@@ -99,7 +99,7 @@ struct ModelInfo {
   Weights weights = Weights::int8;
   std::string isa;
   int threads = 1;
-  int numa_nodes = 1;  ///< whose threads these are; each has a copy of the linears' weights
+  int numa_nodes = 1;            ///< whose threads these are; each has a copy of the linears' weights
   std::string bits;              ///< "exact (numerics 1)" or "machine-dependent"
   std::size_t linear_bytes = 0;  ///< the linears' weights as held in memory
   std::size_t table_bytes = 0;   ///< embedding tables and vectors

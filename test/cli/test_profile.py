@@ -20,12 +20,10 @@ class Profile(ProgramTest):
         self.assertEqual(list(report), FIELDS)
         return report
 
-    def explained(self, *arguments):
-        """[op, kernel] of each step of the plan."""
+    def explained_ops(self, *arguments):
+        """The op of each step of the plan."""
         lines = self.succeed("explain", *arguments).decode().splitlines()
-        starts = [lines[0].index(title) for title in ("op ", "shape ", "kernel ", "weights")]
-        steps = [line for line in lines[1:] if re.match(r" *\d+ \d+ ", line)]
-        return [[line[starts[0]:starts[1]].strip(), re.split(r"  +", line[starts[2] - 20:].strip())[0]] for line in steps]
+        return [line.split()[3] for line in lines if re.match(r" *\d+ \d+ ", line)]
 
     def test_every_step_of_the_plan_is_a_line_that_ran(self):
         for weights in ("int8", "f32"):
@@ -37,7 +35,7 @@ class Profile(ProgramTest):
                 self.assertGreaterEqual(step["ms"], 0)
                 self.assertGreater(step["gb_s"], 0, step)
             self.assertEqual([step["step"] for step in steps], list(range(1, len(steps) + 1)))
-            self.assertEqual([step["op"] for step in steps], [op for op, _ in self.explained("--weights", weights)])
+            self.assertEqual([step["op"] for step in steps], self.explained_ops("--weights", weights))
             self.assertTrue(all(step["gmac_s"] > 0 and step["peak_share"] > 0
                                 for step in steps if step["kind"] in ("products", "attention")))
             self.assertNotIn("other steps", [kind["kind"] for kind in report["kinds"]])
@@ -54,6 +52,13 @@ class Profile(ProgramTest):
             self.assertTrue(low * (1 - 1e-6) <= op["gmac_s"] <= high * (1 + 1e-6), op)
         self.assertEqual(sum(op["steps"] for op in report["ops"]), len(report["steps"]))
         self.assertLess(len(report["ops"]), len(report["steps"]))
+
+    def test_what_is_done_once_a_sequence_is_counted_so(self):
+        one, many = (self.profile("--pooling", "cls", "--lengths", lengths)["steps"] for lengths in ("20", "10,10"))
+        rates = [[(step["op"], step["gmac_s"] * step["ms"]) for step in steps if step["kind"] == "products"]
+                 for steps in (one, many)]
+        ratios = [after / before for (_, before), (_, after) in zip(*rates)]
+        self.assertEqual({round(ratio, 6) for ratio in ratios}, {1, 2}, rates)
 
     def test_times_add_up_to_no_more_than_a_call_on_all_threads(self):
         (self.folder / "texts").write_text("some words\nand more words\n\n" * 9)

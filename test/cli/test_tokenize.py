@@ -107,7 +107,10 @@ class Explain(ProgramTest):
 
     def test_the_plan_has_a_line_a_step_with_shapes_and_the_kernel_by_name(self):
         text = self.succeed("explain", "--isa", "scalar").decode()
-        self.assertEqual(text.count("gemm_u8s8_scalar"), 4)  # q, k, v as one; output; two of the FFN
+        # Under its cls pool q apart from k and v; output; two of the FFN.
+        self.assertEqual(text.count("gemm_u8s8_scalar"), 5)
+        mean = self.succeed("explain", "--isa", "scalar", "--pooling", "mean").decode()
+        self.assertEqual(mean.count("gemm_u8s8_scalar"), 4)  # q, k, v as one
         self.assertIn("f32[tokens,40]", text)
         self.assertIn("numerics", text)
         plain = self.succeed("explain", "--weights", "f32").decode()

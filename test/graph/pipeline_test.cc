@@ -103,15 +103,15 @@ TEST_CASE("The pipeline leaves one row a sequence after the K and V of the last 
   run_passes(graph, with(WeightFormat::int8));
   const std::string text = body(graph);
   const std::string last =
-      "%layer.0.u8 : u8_rows[tokens,8] = quantize_rows(%layer.0)\n"
-      "%layer.1.attention.kv : f32[tokens,16] = linear(%layer.0.u8, %layer.1.attention.kv.weight, "
+      "%layer.1.attention.kv : f32[tokens,16] = linear(%layer.0, %layer.1.attention.kv.weight, "
       "%layer.1.attention.kv.bias) {format = \"int8\"}\n"
       "%layer.0.first : f32[sequences,8] = pool(%layer.0) {mode = \"cls\"}\n"
       "%layer.0.first.u8 : u8_rows[sequences,8] = quantize_rows(%layer.0.first)\n"
       "%layer.1.q : f32[sequences,8] = linear(%layer.0.first.u8, %layer.1.q.weight, %layer.1.q.bias) "
       "{format = \"int8\"}\n"
       "%layer.1.attention : f32[sequences,8] = attention(%layer.1.q, %layer.1.attention.kv) "
-      "{head_dim = 4, heads = 2, position = \"none\", queries = \"first\", scale = 0.5, window = 0}\n";
+      "{format = \"int8\", head_dim = 4, heads = 2, position = \"none\", queries = \"first\", scale = 0.5, "
+      "window = 0}\n";
   REQUIRE(text.find(last) != std::string::npos);
   REQUIRE(text.find("[tokens", text.find(last) + last.size()) == std::string::npos);
   REQUIRE(text.find("[sequences", 0) > text.find(last));

@@ -13,6 +13,7 @@
 #include "graph/passes/passes.h"
 #include "graph/text.h"
 #include "kernels/registry.h"
+#include "row_counts.h"
 #include "runtime/run_plan.h"
 #include "weight_folder.h"
 
@@ -332,6 +333,58 @@ TEST_CASE("what a cls pool does not read changes no bit, on any instruction set 
         }
       }
     }
+  }
+}
+
+TEST_CASE("each step passes over rows as often as the plan says, and no wide row exists as floats") {
+  std::string text = kEncoder;  // an FFN of three blocks of codes
+  for (std::size_t at = 0; (at = text.find("37", at)) != std::string::npos; at += 4)
+    text.replace(at, 2, "1040");
+  Graph graph = encoder_with_output("z", text);
+  const Tensors tensors = random_tensors(graph, 12);
+  const WeightFolder folder = write(graph, tensors);
+  const DoubleInputs inputs = random_inputs({40, 33, 40, 40, 7}, 13);
+  const kernels::KernelSet set = counted(kernels::best_set());
+  for (const runtime::RunForm form :
+       {runtime::RunForm::groups, runtime::RunForm::rows, runtime::RunForm::columns}) {
+    counts = {};
+    run(graph, folder.weights(), inputs, {WeightFormat::int8, {}, 1, &set, runtime::RunChoice{form, 1, 64}});
+    const RowCounts found = counts;
+
+    graph::PassRun passes;
+    passes.settings.weights = WeightFormat::int8;
+    Graph planned = graph;
+    graph::run_passes(planned, passes);
+    const runtime::Scheduler scheduler(1);
+    runtime::LoweringOptions options;
+    options.kernels = &set;
+    options.max_tokens = static_cast<int>(inputs.ids.size());
+    options.longest = 40;
+    const runtime::LoweredModel model = runtime::lower(planned, folder.weights(), options, scheduler);
+    std::map<std::string, double> reads, writes;  // by op
+    double wide_floats = 0;
+    for (const runtime::Stage& stage : model.plan.stages) {
+      for (const runtime::Step& step : stage.steps) {
+        const std::string op = step.description.op.substr(0, step.description.op.find('+'));
+        for (const runtime::RowPass& pass : step.description.passes) {
+          const double bytes = static_cast<double>(pass.row_bytes * inputs.ids.size());
+          (pass.writes ? writes : reads)[op + (pass.codes && pass.writes ? ".codes" : "")] += bytes;
+          if (!pass.codes && pass.row_bytes >= 1040 * 4) wide_floats += bytes;
+        }
+      }
+    }
+    INFO("form " << static_cast<int>(form));
+    CHECK(wide_floats == 0);
+    CHECK(found.product_reads == Approx(reads["linear"]));
+    CHECK(found.product_writes - found.activated_reads == Approx(writes["linear"]));
+    CHECK(found.activated_writes == Approx(writes["linear.codes"]));
+    CHECK(found.quantize_reads == Approx(reads["quantize_rows"]));
+    CHECK(found.quantize_writes == Approx(writes["quantize_rows.codes"]));
+    CHECK(found.norm_reads == Approx(reads["layernorm"]));
+    // The last norm writes the caller's rows, which have no padding.
+    CHECK(found.norm_writes - 4 * 8 * static_cast<double>(inputs.ids.size()) ==
+          Approx(writes["layernorm"] + writes["layernorm.codes"]));
+    CHECK(found.attention_writes == Approx(writes["attention"] * 24 / 32));
   }
 }
 
