@@ -3,7 +3,7 @@
 import os
 import random
 
-from nybble_program import ProgramTest, environment, main
+from nybble_program import TINY, ProgramTest, environment, main
 
 # hwloc, through which TBB learns of nodes, takes a made-up machine from the environment: two nodes of one CPU.
 TWO_NODES = {"HWLOC_SYNTHETIC": "numa:2 core:1 pu:1"}
@@ -16,6 +16,12 @@ class Threads(ProgramTest):
         one = sorted(os.sched_getaffinity(0))[:1]
         text = self.succeed("info", preexec_fn=lambda: os.sched_setaffinity(0, one)).decode()
         self.assertRegex(text, r"\nthreads +1\n")
+
+    def test_one_long_text_has_the_same_bits_on_more_threads_than_it_has_heads(self):
+        text = self.folder / "text"
+        text.write_text("the cat sat on the mat . " * 20 + "\n")
+        rows = {threads: self.succeed("embed", "--model", TINY, "--threads", threads, text) for threads in (1, 2, 3, 32)}
+        self.assertEqual(len(set(rows.values())), 1)
 
 
 class Nodes(ProgramTest):
