@@ -100,7 +100,7 @@ struct ModelInfo {
   std::string isa;
   int threads = 1;
   int numa_nodes = 1;            ///< whose threads these are; each has a copy of the linears' weights
-  std::string bits;              ///< "exact (numerics 1)" or "machine-dependent"
+  std::string bits;              ///< "exact (numerics 2)" or "machine-dependent"
   std::size_t linear_bytes = 0;  ///< the linears' weights as held in memory
   std::size_t table_bytes = 0;   ///< embedding tables and vectors
   std::size_t file_bytes = 0;    ///< the weight files
