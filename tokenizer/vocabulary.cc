@@ -75,10 +75,29 @@ std::optional<std::int32_t> Vocabulary::id(std::string_view token) const {
 }
 
 std::string_view Vocabulary::token(std::int32_t id) const {
+  const auto dense = static_cast<std::size_t>(id);
+  if (id >= 0 && dense < by_id_.size() && by_id_[dense].id == id &&
+      (dense + 1 == by_id_.size() || by_id_[dense + 1].id != id)) {
+    return text_of(entries_[by_id_[dense].entry]);
+  }
   const auto after = std::upper_bound(by_id_.begin(), by_id_.end(), id,
                                       [](std::int32_t wanted, const IdPlace& at) { return wanted < at.id; });
   if (after == by_id_.begin() || (after - 1)->id != id) return {};
   return text_of(entries_[(after - 1)->entry]);
+}
+
+Vocabulary read_vocabulary(const JsonNode& node) {
+  const auto object = node.object();
+  Vocabulary out;
+  out.reserve(object.size(), object.size() * 8);
+  for (const auto& [token, element] : object) {
+    std::int64_t id = -1;
+    const bool integer = element.get_int64().get(id) == simdjson::SUCCESS;
+    if (!integer || id != static_cast<std::int32_t>(id) || id < 0) id = node.member(token, element).id();
+    out.add(token, static_cast<std::int32_t>(id));
+  }
+  if (!out.freeze()) node.fail("tokens that share their starts in at most 8 million trie nodes", "more");
+  return out;
 }
 
 }  // namespace nybble::tokenizer

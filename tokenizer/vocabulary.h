@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "tokenizer/json_reader.h"
 #include "tokenizer/trie.h"
 
 namespace nybble::tokenizer {
@@ -52,5 +53,8 @@ class Vocabulary {
   std::size_t longest_ = 0;
   Trie trie_;
 };
+
+/// Reads an object of tokens with their ids.
+Vocabulary read_vocabulary(const JsonNode& node);
 
 }  // namespace nybble::tokenizer

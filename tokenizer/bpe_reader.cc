@@ -1,0 +1,121 @@
+// Reading the model BPE from a tokenizer.json.
+#include "tokenizer/bpe.h"
+#include "tokenizer/code_points.h"
+#include "tokenizer/simple_normalizers.h"
+
+namespace nybble::tokenizer {
+namespace {
+
+std::string_view optional_text(const JsonNode& node, std::string_view name) {
+  const auto field = node.optional_field(name);
+  return field && !field->is_null() ? field->text() : std::string_view{};
+}
+
+bool optional_flag(const JsonNode& node, std::string_view name) {
+  const auto field = node.optional_field(name);
+  return field && !field->is_null() && field->boolean();
+}
+
+struct Pair {
+  std::string_view left, right;
+};
+
+/// ["a", "b"], or "a b" as older files have it.
+bool read_pair(simdjson::dom::element element, Pair& out) {
+  std::string_view both;
+  if (element.get_string().get(both) == simdjson::SUCCESS) {
+    const std::size_t blank = both.find(' ');
+    if (blank == std::string_view::npos || both.find(' ', blank + 1) != std::string_view::npos) return false;
+    out = {both.substr(0, blank), both.substr(blank + 1)};
+    return true;
+  }
+  simdjson::dom::array two;
+  return element.get_array().get(two) == simdjson::SUCCESS && two.size() == 2 &&
+         two.at(0).get_string().get(out.left) == simdjson::SUCCESS &&
+         two.at(1).get_string().get(out.right) == simdjson::SUCCESS;
+}
+
+class MergeReader {
+ public:
+  MergeReader(const Vocabulary& vocabulary, std::size_t prefix, const JsonNode& node)
+      : vocabulary_(vocabulary), prefix_(prefix), node_(node) {}
+
+  MergeTable run() {
+    simdjson::dom::array merges;
+    if (node_.element().get_array().get(merges) != simdjson::SUCCESS) node_.fail("an array");
+    out_.reserve(merges.size());
+    for (const simdjson::dom::element element : merges) add(element, index_++);
+    return std::move(out_);
+  }
+
+ private:
+  void add(simdjson::dom::element element, std::size_t index) {
+    const bool text = element.is_string();
+    if (index == 0) texts_ = text;
+    if (text != texts_) node_.element_at(index, element).fail("merges that are all texts or all pairs");
+    if (text && element.get_string().value_unsafe().starts_with("#version")) return;
+    Pair pair;
+    if (!read_pair(element, pair)) node_.element_at(index, element).fail("two tokens");
+    if (pair.right.size() < prefix_)
+      node_.element_at(index, element).fail("a second token with continuing_subword_prefix");
+    const Trie& trie = vocabulary_.trie();
+    const auto left = trie.walk(pair.left);
+    const std::int32_t left_id = left ? trie.value(*left) : -1;
+    if (left_id < 0) fail(index, element, pair.left);
+    const std::int32_t right_id = trie.find(pair.right);
+    if (right_id < 0) fail(index, element, pair.right);
+    const auto joined = trie.walk(pair.right.substr(prefix_), *left);
+    const std::int32_t id = joined ? trie.value(*joined) : -1;
+    if (id < 0) fail(index, element, std::string(pair.left) + std::string(pair.right.substr(prefix_)));
+    out_.add(left_id, right_id, {rank_++, id});
+  }
+
+  [[noreturn]] void fail(std::size_t index, simdjson::dom::element element, std::string_view token) const {
+    node_.element_at(index, element).fail("tokens of the vocabulary", in_quotes(token));
+  }
+
+  const Vocabulary& vocabulary_;
+  std::size_t prefix_;
+  const JsonNode& node_;
+  MergeTable out_;
+  std::size_t index_ = 0;
+  std::uint32_t rank_ = 0;
+  bool texts_ = false;
+};
+
+std::string byte_token(unsigned byte) {
+  constexpr char kDigits[] = "0123456789ABCDEF";
+  return std::string("<0x") + kDigits[byte / 16] + kDigits[byte % 16] + '>';
+}
+
+void find_bytes(Bpe& model) {
+  model.byte_level = model.prefix.empty() && model.suffix.empty();
+  for (unsigned byte = 0; byte < 256; ++byte) {
+    std::string character;
+    append_code_point(character, byte_characters()[byte]);
+    model.byte_ids[byte] = model.vocabulary.id(byte_token(byte)).value_or(-1);
+    model.character_ids[byte] = model.vocabulary.id(character).value_or(-1);
+    model.byte_level = model.byte_level && model.character_ids[byte] >= 0;
+  }
+}
+
+}  // namespace
+
+Bpe read_bpe(const JsonNode& node) {
+  Bpe out;
+  out.vocabulary = read_vocabulary(node.field("vocab"));
+  out.prefix = optional_text(node, "continuing_subword_prefix");
+  out.suffix = optional_text(node, "end_of_word_suffix");
+  out.merges = MergeReader(out.vocabulary, out.prefix.size(), node.field("merges")).run();
+  out.continuation = out.vocabulary.trie().walk(out.prefix);
+  const auto unknown = node.optional_field("unk_token");
+  out.has_unknown = unknown && !unknown->is_null();
+  if (out.has_unknown) out.unknown_id = out.vocabulary.id(unknown->text()).value_or(-1);
+  out.fuse_unknown = optional_flag(node, "fuse_unk");
+  out.byte_fallback = optional_flag(node, "byte_fallback");
+  out.ignore_merges = optional_flag(node, "ignore_merges");
+  find_bytes(out);
+  return out;
+}
+
+}  // namespace nybble::tokenizer
