@@ -55,6 +55,8 @@ class SymbolReader {
 
   std::int32_t find(std::string_view character, bool first, bool last) const {
     const Trie& trie = model_.vocabulary.trie();
+    if (model_.may_be_cut && character.size() == 1)
+      return model_.ascii_ids[static_cast<std::uint8_t>(character[0])];
     std::optional<Trie::State> state = first ? Trie::kRoot : model_.continuation;
     if (state) state = trie.walk(character, *state);
     if (state && last && !model_.suffix.empty()) state = trie.walk(model_.suffix, *state);
@@ -179,6 +181,31 @@ void merge_word(const Bpe& model, std::string_view word, bool bytes, BpeScratch&
   LongMerge(model.merges, scratch).run();
 }
 
+/// Whether the model takes what is left and right of the border between two characters each by itself.
+bool cuts(const Bpe& model, char32_t left, char32_t right) {
+  if (left < 128 && right < 128) return model.ascii_cuts[left][right];
+  if (model.junctions.find(static_cast<std::int32_t>(left), static_cast<std::int32_t>(right)).rank !=
+      MergeTable::kNone)
+    return false;
+  const auto known = [&](char32_t c) {
+    if (c < 128) return model.ascii_known[c];
+    char character[4];
+    return model.vocabulary.trie().find({character, write_code_point(character, c)}) >= 0;
+  };
+  return known(left) && known(right);
+}
+
+std::size_t end_of_part(const Bpe& model, std::string_view word, std::size_t begin) {
+  CodePoint left = read_code_point(word, begin);
+  for (std::size_t at = begin + left.size; at < word.size();) {
+    const CodePoint right = read_code_point(word, at);
+    if (cuts(model, left.value, right.value)) return at;
+    at += right.size;
+    left = right;
+  }
+  return word.size();
+}
+
 }  // namespace
 
 void MergeTable::reserve(std::size_t merges) {
@@ -198,23 +225,38 @@ void MergeTable::add(std::int32_t left, std::int32_t right, Merge merge) {
 
 void Bpe::tokenize(std::string_view word, bool bytes, BpeScratch& scratch,
                    std::vector<ModelToken>& out) const {
-  const bool small = word.size() <= WordCache::kLongest;
-  const WordCache::Key key = small ? WordCache::key(word) : WordCache::Key{};
-  if (small && cache.find(key, out)) return;
-  const std::size_t before = out.size();
   if (ignore_merges) {
     const auto id = vocabulary.id(bytes ? spelled_in_characters(word) : std::string(word));
-    if (id) out.push_back({*id, 0, static_cast<std::uint32_t>(word.size())});
+    if (id) return out.push_back({*id, 0, static_cast<std::uint32_t>(word.size())});
   }
-  if (out.size() == before) {
-    merge_word(*this, word, bytes, scratch);
+  if (bytes || !may_be_cut || word.size() <= WordCache::kLongest)
+    return tokenize_part(word, 0, bytes, scratch, out);
+  for (std::size_t begin = 0; begin < word.size();) {
+    const std::size_t end = end_of_part(*this, word, begin);
+    tokenize_part(word.substr(begin, end - begin), static_cast<std::uint32_t>(begin), bytes, scratch, out);
+    begin = end;
+  }
+}
+
+void Bpe::tokenize_part(std::string_view part, std::uint32_t begin, bool bytes, BpeScratch& scratch,
+                        std::vector<ModelToken>& out) const {
+  const bool small = part.size() <= WordCache::kLongest;
+  const WordCache::Key key = small ? WordCache::key(part) : WordCache::Key{};
+  const std::size_t before = out.size();
+  if (!small || !cache.find(key, out)) {
+    merge_word(*this, part, bytes, scratch);
     std::uint32_t at = 0;
     for (const Symbol& s : scratch.symbols) {
       out.push_back({s.id, at, at + s.size});
       at += s.size;
     }
+    if (small) cache.keep(key, {out.data() + before, out.size() - before});
   }
-  if (small) cache.keep(key, {out.data() + before, out.size() - before});
+  if (begin == 0) return;
+  for (std::size_t i = before; i < out.size(); ++i) {
+    out[i].begin += begin;
+    out[i].end += begin;
+  }
 }
 
 }  // namespace nybble::tokenizer

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <array>
+#include <bitset>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -79,11 +80,22 @@ struct Bpe {
   std::array<std::int32_t, 256> byte_ids{};       ///< of <0x00> to <0xFF>; -1 where there is none
   std::array<std::int32_t, 256> character_ids{};  ///< of the characters that stand for bytes
   bool byte_level = false;                        ///< it has all of them, and neither prefix nor suffix
+  /// Pairs of characters that some merge joins: nothing ever joins across any other, so that a long word may
+  /// be taken in parts. Ranks mean nothing here.
+  MergeTable junctions;
+  std::array<std::bitset<128>, 128> ascii_cuts;  ///< [left][right]: both known, and no junction
+  std::bitset<128> ascii_known;                  ///< characters that are tokens
+  std::array<std::int32_t, 256> ascii_ids{};     ///< their ids; -1 for others
+  bool may_be_cut = false;  ///< symbols are characters of the word, joined by their characters alone
   WordCache cache;
 
   /// Appends the tokens of a word that is not empty. `bytes`: each byte stands for itself; for a byte_level
   /// model only. Throws Error{bad_input} where something is unknown and the model has no token for that.
   void tokenize(std::string_view word, bool bytes, BpeScratch& scratch, std::vector<ModelToken>& out) const;
+
+ private:
+  void tokenize_part(std::string_view part, std::uint32_t begin, bool bytes, BpeScratch& scratch,
+                     std::vector<ModelToken>& out) const;
 };
 
 Bpe read_bpe(const JsonNode& node);

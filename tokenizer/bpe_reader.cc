@@ -37,15 +37,20 @@ bool read_pair(simdjson::dom::element element, Pair& out) {
 
 class MergeReader {
  public:
-  MergeReader(const Vocabulary& vocabulary, std::size_t prefix, const JsonNode& node)
-      : vocabulary_(vocabulary), prefix_(prefix), node_(node) {}
+  MergeReader(Bpe& model, std::string_view unknown, const JsonNode& node)
+      : model_(model),
+        vocabulary_(model.vocabulary),
+        unknown_(unknown),
+        prefix_(model.prefix.size()),
+        node_(node) {}
 
-  MergeTable run() {
+  void run() {
     simdjson::dom::array merges;
     if (node_.element().get_array().get(merges) != simdjson::SUCCESS) node_.fail("an array");
-    out_.reserve(merges.size());
+    model_.merges.reserve(merges.size());
+    model_.junctions.reserve(merges.size());
+    model_.may_be_cut = model_.prefix.empty() && model_.suffix.empty();
     for (const simdjson::dom::element element : merges) add(element, index_++);
-    return std::move(out_);
   }
 
  private:
@@ -67,17 +72,31 @@ class MergeReader {
     const auto joined = trie.walk(pair.right.substr(prefix_), *left);
     const std::int32_t id = joined ? trie.value(*joined) : -1;
     if (id < 0) fail(index, element, std::string(pair.left) + std::string(pair.right.substr(prefix_)));
-    out_.add(left_id, right_id, {rank_++, id});
+    model_.merges.add(left_id, right_id, {rank_++, id});
+    add_junction(pair);
+  }
+
+  void add_junction(const Pair& pair) {
+    const auto stands_for_itself = [&](std::string_view token) {
+      const bool byte = token.size() == 6 && token.starts_with("<0x");
+      return !token.empty() && !byte && token != unknown_;
+    };
+    model_.may_be_cut = model_.may_be_cut && stands_for_itself(pair.left) && stands_for_itself(pair.right);
+    if (!model_.may_be_cut) return;
+    const char32_t left = read_code_point_before(pair.left, pair.left.size()).value;
+    const char32_t right = read_code_point(pair.right, 0).value;
+    model_.junctions.add(static_cast<std::int32_t>(left), static_cast<std::int32_t>(right), {0, 0});
   }
 
   [[noreturn]] void fail(std::size_t index, simdjson::dom::element element, std::string_view token) const {
     node_.element_at(index, element).fail("tokens of the vocabulary", in_quotes(token));
   }
 
+  Bpe& model_;
   const Vocabulary& vocabulary_;
+  std::string_view unknown_;
   std::size_t prefix_;
   const JsonNode& node_;
-  MergeTable out_;
   std::size_t index_ = 0;
   std::uint32_t rank_ = 0;
   bool texts_ = false;
@@ -99,6 +118,22 @@ void find_bytes(Bpe& model) {
   }
 }
 
+void find_cuts(Bpe& model) {
+  std::bitset<128>& known = model.ascii_known;
+  model.ascii_ids.fill(-1);
+  for (std::size_t c = 0; c < 128; ++c) {
+    const char character = static_cast<char>(c);
+    model.ascii_ids[c] = model.vocabulary.trie().find({&character, 1});
+    known[c] = model.ascii_ids[c] >= 0;
+  }
+  for (std::int32_t left = 0; left < 128; ++left) {
+    for (std::int32_t right = 0; right < 128; ++right) {
+      model.ascii_cuts[left][right] =
+          known[left] && known[right] && model.junctions.find(left, right).rank == MergeTable::kNone;
+    }
+  }
+}
+
 }  // namespace
 
 Bpe read_bpe(const JsonNode& node) {
@@ -106,7 +141,7 @@ Bpe read_bpe(const JsonNode& node) {
   out.vocabulary = read_vocabulary(node.field("vocab"));
   out.prefix = optional_text(node, "continuing_subword_prefix");
   out.suffix = optional_text(node, "end_of_word_suffix");
-  out.merges = MergeReader(out.vocabulary, out.prefix.size(), node.field("merges")).run();
+  MergeReader(out, optional_text(node, "unk_token"), node.field("merges")).run();
   out.continuation = out.vocabulary.trie().walk(out.prefix);
   const auto unknown = node.optional_field("unk_token");
   out.has_unknown = unknown && !unknown->is_null();
@@ -115,6 +150,7 @@ Bpe read_bpe(const JsonNode& node) {
   out.byte_fallback = optional_flag(node, "byte_fallback");
   out.ignore_merges = optional_flag(node, "ignore_merges");
   find_bytes(out);
+  find_cuts(out);
   return out;
 }
 

@@ -116,8 +116,7 @@ void prefix_with_spaces(PreTokenized& in) {
       if (tracked) out.text.from.push_back(in.text.origin(word.start, word.start + 1));
     }
     out.text.text += in.word(word);
-    for (std::uint32_t at = word.start; tracked && at < word.stop; ++at)
-      out.text.from.push_back(in.text.origin(at, at + 1));
+    if (tracked) in.text.list_origins(word.start, word.stop, out.text.from);
     out.words.push_back({start, static_cast<std::uint32_t>(out.text.text.size())});
   }
   in = std::move(out);

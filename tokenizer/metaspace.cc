@@ -24,15 +24,17 @@ class Writer {
     const std::string_view text = in_.text.text;
     const bool marked = text[word.start] == ' ' || text.substr(word.start).starts_with(character_);
     if (!marked && prepends(word)) put(word.start, read_code_point(text, word.start).size);
-    for (std::uint32_t at = word.start; at < word.stop; ++at) {
+    for (std::uint32_t at = word.start; at < word.stop;) {
       if (text[at] == ' ') {
         cut();
-        put(at, 1);
+        put(at++, 1);
         continue;
       }
-      if (options_.split && text[at] == character_[0] && text.substr(at).starts_with(character_)) cut();
-      out_.text.text += text[at];
-      if (tracked_) out_.text.from.push_back(in_.text.origin(at, at + 1));
+      if (text.substr(at).starts_with(character_)) cut();
+      const std::uint32_t end = end_of_plain(at + 1, word.stop);
+      out_.text.text.append(text, at, end - at);
+      if (tracked_) in_.text.list_origins(at, end, out_.text.from);
+      at = end;
     }
     end_word();
   }
@@ -46,6 +48,13 @@ class Writer {
     if (options_.prepend == Metaspace::Prepend::first)
       return in_.text.origin(word.start, word.start + 1).start == 0;
     return options_.prepend == Metaspace::Prepend::always;
+  }
+
+  /// Where the next blank or replacement may be.
+  std::uint32_t end_of_plain(std::uint32_t at, std::uint32_t stop) const {
+    const std::string_view text = in_.text.text;
+    while (at < stop && text[at] != ' ' && text[at] != character_[0]) ++at;
+    return at;
   }
 
   /// The replacement for what stands at `at`.

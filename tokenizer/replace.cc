@@ -20,15 +20,12 @@ void list_origins(const AlignedText& input, const std::vector<Span>& matches, st
                   AlignedText& out) {
   out.from.reserve(out.text.size());
   std::size_t done = 0;
-  const auto keep = [&](std::size_t end) {
-    for (; done < end; ++done) out.from.push_back(input.origin(done, done + 1));
-  };
   for (const Span& match : matches) {
-    keep(match.start);
+    input.list_origins(done, match.start, out.from);
     out.from.insert(out.from.end(), content, input.origin(match.stop - 1, match.stop));
     done = match.stop;
   }
-  keep(input.text.size());
+  input.list_origins(done, input.text.size(), out.from);
 }
 
 }  // namespace

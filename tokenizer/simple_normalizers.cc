@@ -133,7 +133,7 @@ AlignedText with_prefix(std::string_view prefix, const AlignedText& input) {
   out.origins = AlignedText::Origins::listed;
   out.from.assign(prefix.size(), input.origin(0, read_code_point(input.text, 0).size));
   out.from.reserve(out.text.size());
-  for (std::size_t at = 0; at < input.text.size(); ++at) out.from.push_back(input.origin(at, at + 1));
+  input.list_origins(0, input.text.size(), out.from);
   return out;
 }
 

@@ -28,8 +28,8 @@ WordCache::Key WordCache::key(std::string_view word) {
   std::uint64_t hash = out.bytes[0] * 0x9E3779B97F4A7C15;
   hash = (hash ^ hash >> 32 ^ out.bytes[1]) * 0xD6E8FEB86659FD93;
   hash = (hash ^ hash >> 32 ^ out.bytes[2] ^ word.size()) * 0xC2B2AE3D27D4EB4F;
-  out.place = hash >> 51;
-  static_assert(kPlaces == std::size_t{1} << (64 - 51));
+  out.place = hash >> 49;
+  static_assert(kPlaces == std::size_t{1} << (64 - 49));
   return out;
 }
 

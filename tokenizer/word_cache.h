@@ -13,9 +13,9 @@
 
 namespace nybble::tokenizer {
 
-/// 8,192 places of a cache line; a new word takes the place of the one that was there. Every member may be
-/// called from many threads at once: a place that is being written is passed over. A hit says what a model
-/// would say, so that results do not depend on what was met before.
+/// 32,768 places of a cache line, 2 MiB; a new word takes the place of the one that was there. Every member
+/// may be called from many threads at once: a place that is being written is passed over. A hit says what a
+/// model would say, so that results do not depend on what was met before.
 class WordCache {
  public:
   static constexpr std::size_t kLongest = 24;    ///< bytes of a word
@@ -37,7 +37,7 @@ class WordCache {
   void keep(const Key& key, std::span<const ModelToken> tokens) const;
 
  private:
-  static constexpr std::size_t kPlaces = 8192;
+  static constexpr std::size_t kPlaces = 32768;
   static constexpr unsigned kSizeBits = 5;
 
   /// Word 0: a bit that says "being written", 31 bits that count writes, size, count. 1 to 3: the word.

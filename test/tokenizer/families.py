@@ -78,3 +78,136 @@ def precompiled(kind):
     if kind == 2:
         rules = {k: v.lower() for k, v in rules.items()} | {chr(c): chr(c + 32) for c in range(0x41, 0x5B)}
     return {"type": "Precompiled", "precompiled_charsmap": base64.b64encode(charsmap(rules)).decode()}
+
+
+# ---- tokenizers as families publish them ----
+
+def _trained(model, trainer, pre_tokenizer, texts):
+    tokenizer = Tokenizer(model)
+    tokenizer.pre_tokenizer = pre_tokenizer
+    tokenizer.train_from_iterator(texts, trainer)
+    return json.loads(tokenizer.to_str())
+
+
+def _json(part):
+    """The JSON of a part that the library made."""
+    return json.loads(part.__getstate__())
+
+
+def _bytes(texts, size, special):
+    trainer = trainers.BpeTrainer(vocab_size=size, show_progress=False, special_tokens=special,
+                                  initial_alphabet=pre_tokenizers.ByteLevel.alphabet())
+    return _trained(models.BPE(), trainer, pre_tokenizers.ByteLevel(add_prefix_space=False), texts)
+
+
+def _unigram(texts, size, special, unknown="<unk>", fallback=False):
+    special = special + ([f"<0x{b:02X}>" for b in range(256)] if fallback else [])
+    size = max(size, len(set("".join(texts))) + len(special) + 50)
+    trainer = trainers.UnigramTrainer(vocab_size=size, unk_token=unknown, show_progress=False, special_tokens=special)
+    out = _trained(models.Unigram(), trainer, pre_tokenizers.Metaspace(), texts)
+    out["model"]["byte_fallback"] = fallback
+    return out
+
+
+def _word_piece(texts, size):
+    trainer = trainers.WordPieceTrainer(vocab_size=size, show_progress=False,
+                                        special_tokens=["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"])
+    return _trained(models.WordPiece(unk_token="[UNK]"), trainer, pre_tokenizers.BertPreTokenizer(), texts)
+
+
+def _token_id(spec, token):
+    vocab = spec["model"]["vocab"]
+    return vocab[token] if isinstance(vocab, dict) else [t for t, _ in vocab].index(token)
+
+
+def _added(spec, **flags):
+    """All special tokens as the trainer left them; a mask that swallows blanks where `flags` say so."""
+    for token in spec["added_tokens"]:
+        if token["content"] in ("<mask>", "[MASK]"):
+            token.update(flags)
+    return spec["added_tokens"]
+
+
+def _template(spec, single, pair):
+    names = dict.fromkeys(n for n in (single + " " + pair).replace(":1", "").split() if n[0] != "$")
+    return _json(processors.TemplateProcessing(single=single, pair=pair, special_tokens=[(n, _token_id(spec, n)) for n in names]))
+
+
+def families(texts, size, rules=0):
+    """{name: tokenizer.json as a dict}, each trained on `texts` to about `size` tokens."""
+    special = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
+    out = {}
+
+    def finish(name, spec, **parts):
+        spec = json.loads(json.dumps(spec))
+        for member in ("normalizer", "pre_tokenizer", "post_processor", "decoder"):
+            part = parts.get(member)
+            spec[member] = part if part is None or isinstance(part, dict) else _json(part)
+        out[name] = spec
+
+    byte_bpe = _bytes(texts, size + 300, special)
+    cls, sep = ("<s>", _token_id(byte_bpe, "<s>")), ("</s>", _token_id(byte_bpe, "</s>"))
+    byte_bpe["added_tokens"] = _added(byte_bpe, lstrip=True)
+    finish("roberta", byte_bpe, pre_tokenizer=pre_tokenizers.ByteLevel(add_prefix_space=False), decoder=decoders.ByteLevel(),
+           post_processor=processors.RobertaProcessing(sep, cls, trim_offsets=True, add_prefix_space=False))
+    finish("modernbert", byte_bpe, normalizer=normalizers.NFC(), pre_tokenizer=pre_tokenizers.ByteLevel(add_prefix_space=False),
+           post_processor=_template(byte_bpe, "<s> $A </s>", "<s> $A </s> $B:1 </s>:1"), decoder=decoders.ByteLevel())
+    finish("qwen", byte_bpe, normalizer=normalizers.NFC(), decoder=decoders.ByteLevel(),
+           pre_tokenizer=pre_tokenizers.Sequence([pre_tokenizers.Split(Regex(QWEN2), "isolated"),
+                                                  pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)]),
+           post_processor=processors.ByteLevel(trim_offsets=False))
+    finish("llama3", {**byte_bpe, "model": {**byte_bpe["model"], "ignore_merges": True}}, decoder=decoders.ByteLevel(),
+           pre_tokenizer=pre_tokenizers.Sequence([pre_tokenizers.Split(Regex(CL100K), "isolated"),
+                                                  pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)]),
+           post_processor=processors.Sequence([processors.ByteLevel(trim_offsets=True),
+                                               processors.TemplateProcessing(single="<s> $A", pair="<s> $A <s>:1 $B:1", special_tokens=[cls])]))
+
+    uni = _unigram(texts, size, special)
+    uni["added_tokens"] = _added(uni, lstrip=True)
+    around = _template(uni, "<s> $A </s>", "<s> $A </s> </s> $B </s>")
+    finish("xlm-roberta", uni, normalizer=precompiled(rules), post_processor=around, decoder=decoders.Metaspace(),
+           pre_tokenizer=pre_tokenizers.Sequence([pre_tokenizers.WhitespaceSplit(), pre_tokenizers.Metaspace()]))
+    finish("camembert", uni, post_processor=around, decoder=decoders.Metaspace(), pre_tokenizer=pre_tokenizers.Metaspace(),
+           normalizer={"type": "Sequence", "normalizers": [precompiled(rules), _json(normalizers.Replace(Regex(" {2,}"), " "))]})
+    finish("albert", uni, post_processor=_template(uni, "<s> $A </s>", "<s> $A </s> $B:1 </s>:1"), decoder=decoders.Metaspace(),
+           pre_tokenizer=pre_tokenizers.Sequence([pre_tokenizers.WhitespaceSplit(), pre_tokenizers.Metaspace()]),
+           normalizer={"type": "Sequence", "normalizers": [
+               _json(normalizers.Replace("``", '"')), _json(normalizers.Replace("''", '"')), _json(normalizers.NFKD()),
+               _json(normalizers.StripAccents()), _json(normalizers.Lowercase()), precompiled(rules)]})
+    fallback = _unigram(texts, size, special, fallback=True)
+    finish("deberta-v3", fallback, post_processor=_template(fallback, "<s> $A </s>", "<s> $A </s> $B:1 </s>:1"), decoder=decoders.Metaspace(),
+           pre_tokenizer=pre_tokenizers.Sequence([pre_tokenizers.Punctuation("isolated"), pre_tokenizers.Metaspace()]),
+           normalizer={"type": "Sequence", "normalizers": [_json(normalizers.Strip()), precompiled(rules),
+                                                           _json(normalizers.Replace(Regex(" {2,}"), " "))]})
+    finish("t5", uni, post_processor=_template(uni, "$A </s>", "$A </s> $B </s>"), decoder=decoders.Metaspace(),
+           pre_tokenizer=pre_tokenizers.Metaspace(prepend_scheme="first"), normalizer=precompiled(rules))
+
+    pieces = _word_piece(texts, size)
+    bert = normalizers.BertNormalizer()
+    finish("distilbert", pieces, normalizer=bert, pre_tokenizer=pre_tokenizers.BertPreTokenizer(), decoder=decoders.WordPiece(),
+           post_processor=_template(pieces, "[CLS] $A [SEP]", "[CLS] $A [SEP] $B:1 [SEP]:1"))
+    mpnet = json.loads(json.dumps(pieces).replace("[CLS]", "<s>").replace("[SEP]", "</s>").replace("[MASK]", "<mask>"))
+    mpnet["added_tokens"] = _added(mpnet, lstrip=True)
+    finish("mpnet", mpnet, normalizer=bert, pre_tokenizer=pre_tokenizers.BertPreTokenizer(), decoder=decoders.WordPiece(),
+           post_processor=processors.RobertaProcessing(("</s>", _token_id(mpnet, "</s>")), ("<s>", _token_id(mpnet, "<s>")), add_prefix_space=False))
+
+    fallbacks = [f"<0x{b:02X}>" for b in range(256)]
+    plain = _trained(models.BPE(unk_token="<unk>", byte_fallback=True, fuse_unk=True),
+                     trainers.BpeTrainer(vocab_size=size + 256, show_progress=False, limit_alphabet=200, special_tokens=special + fallbacks),
+                     pre_tokenizers.Metaspace(), texts)
+    finish("llama", plain, normalizer=normalizers.Sequence([normalizers.Prepend("\u2581"), normalizers.Replace(" ", "\u2581")]),
+           post_processor=_template(plain, "<s> $A", "<s> $A <s> $B"),
+           decoder=decoders.Sequence([decoders.Replace("\u2581", " "), decoders.ByteFallback(), decoders.Fuse(), decoders.Strip(" ", 1, 0)]))
+    suffix = _trained(models.BPE(unk_token="<unk>", end_of_word_suffix="</w>"),
+                      trainers.BpeTrainer(vocab_size=size, show_progress=False, end_of_word_suffix="</w>", special_tokens=special),
+                      pre_tokenizers.Whitespace(), texts)
+    finish("clip", suffix, decoder=decoders.BPEDecoder(), post_processor=_template(suffix, "<s> $A </s>", "<s> $A </s> $B </s>"),
+           normalizer=normalizers.Sequence([normalizers.NFC(), normalizers.Replace(Regex(r"\s+"), " "), normalizers.Lowercase()]),
+           pre_tokenizer=pre_tokenizers.Sequence([pre_tokenizers.Split(Regex(CLIP), "removed", invert=True), pre_tokenizers.BertPreTokenizer()]))
+    words = _trained(models.WordLevel(unk_token="<unk>"), trainers.WordLevelTrainer(vocab_size=size, show_progress=False, special_tokens=special),
+                     pre_tokenizers.Whitespace(), texts)
+    finish("word-level", words, pre_tokenizer=pre_tokenizers.Whitespace(), normalizer=normalizers.Sequence([normalizers.NFKC(), normalizers.Nmt()]))
+    scripts = json.loads(json.dumps(uni))
+    finish("scripts", scripts, normalizer=normalizers.Sequence([normalizers.Nmt(), normalizers.NFKC()]), decoder=decoders.Metaspace(),
+           pre_tokenizer=pre_tokenizers.Sequence([pre_tokenizers.Metaspace(), pre_tokenizers.UnicodeScripts(), pre_tokenizers.Digits(individual_digits=True)]))
+    return out
