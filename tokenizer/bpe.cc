@@ -54,13 +54,13 @@ class SymbolReader {
   }
 
   std::int32_t find(std::string_view character, bool first, bool last) const {
-    const Trie& trie = model_.vocabulary.trie();
     if (model_.may_be_cut && character.size() == 1)
       return model_.ascii_ids[static_cast<std::uint8_t>(character[0])];
-    std::optional<Trie::State> state = first ? Trie::kRoot : model_.continuation;
-    if (state) state = trie.walk(character, *state);
-    if (state && last && !model_.suffix.empty()) state = trie.walk(model_.suffix, *state);
-    return state ? trie.value(*state) : -1;
+    if (model_.prefix.empty() && model_.suffix.empty()) return model_.vocabulary.id(character).value_or(-1);
+    std::string token = first ? "" : model_.prefix;
+    token += character;
+    if (last) token += model_.suffix;
+    return model_.vocabulary.id(token).value_or(-1);
   }
 
   /// A symbol for each byte, those of prefix and suffix included; false if some byte has none.
@@ -190,7 +190,7 @@ bool cuts(const Bpe& model, char32_t left, char32_t right) {
   const auto known = [&](char32_t c) {
     if (c < 128) return model.ascii_known[c];
     char character[4];
-    return model.vocabulary.trie().find({character, write_code_point(character, c)}) >= 0;
+    return model.vocabulary.id({character, write_code_point(character, c)}).has_value();
   };
   return known(left) && known(right);
 }

@@ -70,7 +70,6 @@ struct BpeScratch {
 struct Bpe {
   Vocabulary vocabulary;
   MergeTable merges;
-  std::optional<Trie::State> continuation = Trie::kRoot;  ///< below continuing_subword_prefix
   std::string prefix, suffix;
   bool has_unknown = false;      ///< unk_token is given
   std::int32_t unknown_id = -1;  ///< -1: the vocabulary lacks it

@@ -49,7 +49,8 @@ class MergeReader {
     if (node_.element().get_array().get(merges) != simdjson::SUCCESS) node_.fail("an array");
     model_.merges.reserve(merges.size());
     model_.junctions.reserve(merges.size());
-    model_.may_be_cut = model_.prefix.empty() && model_.suffix.empty();
+    // Where unknown characters are dropped, the places of all that follows them in the word move.
+    model_.may_be_cut = model_.prefix.empty() && model_.suffix.empty() && !unknown_.empty();
     for (const simdjson::dom::element element : merges) add(element, index_++);
   }
 
@@ -63,16 +64,9 @@ class MergeReader {
     if (!read_pair(element, pair)) node_.element_at(index, element).fail("two tokens");
     if (pair.right.size() < prefix_)
       node_.element_at(index, element).fail("a second token with continuing_subword_prefix");
-    const Trie& trie = vocabulary_.trie();
-    const auto left = trie.walk(pair.left);
-    const std::int32_t left_id = left ? trie.value(*left) : -1;
-    if (left_id < 0) fail(index, element, pair.left);
-    const std::int32_t right_id = trie.find(pair.right);
-    if (right_id < 0) fail(index, element, pair.right);
-    const auto joined = trie.walk(pair.right.substr(prefix_), *left);
-    const std::int32_t id = joined ? trie.value(*joined) : -1;
-    if (id < 0) fail(index, element, std::string(pair.left) + std::string(pair.right.substr(prefix_)));
-    model_.merges.add(left_id, right_id, {rank_++, id});
+    const std::int32_t left = find(index, element, pair.left), right = find(index, element, pair.right);
+    joined_.assign(pair.left).append(pair.right.substr(prefix_));
+    model_.merges.add(left, right, {rank_++, find(index, element, joined_)});
     add_junction(pair);
   }
 
@@ -88,7 +82,8 @@ class MergeReader {
     model_.junctions.add(static_cast<std::int32_t>(left), static_cast<std::int32_t>(right), {0, 0});
   }
 
-  [[noreturn]] void fail(std::size_t index, simdjson::dom::element element, std::string_view token) const {
+  std::int32_t find(std::size_t index, simdjson::dom::element element, std::string_view token) const {
+    if (const auto id = vocabulary_.id(token)) return *id;
     node_.element_at(index, element).fail("tokens of the vocabulary", in_quotes(token));
   }
 
@@ -97,6 +92,7 @@ class MergeReader {
   std::string_view unknown_;
   std::size_t prefix_;
   const JsonNode& node_;
+  std::string joined_;
   std::size_t index_ = 0;
   std::uint32_t rank_ = 0;
   bool texts_ = false;
@@ -123,7 +119,7 @@ void find_cuts(Bpe& model) {
   model.ascii_ids.fill(-1);
   for (std::size_t c = 0; c < 128; ++c) {
     const char character = static_cast<char>(c);
-    model.ascii_ids[c] = model.vocabulary.trie().find({&character, 1});
+    model.ascii_ids[c] = model.vocabulary.id({&character, 1}).value_or(-1);
     known[c] = model.ascii_ids[c] >= 0;
   }
   for (std::int32_t left = 0; left < 128; ++left) {
@@ -138,11 +134,10 @@ void find_cuts(Bpe& model) {
 
 Bpe read_bpe(const JsonNode& node) {
   Bpe out;
-  out.vocabulary = read_vocabulary(node.field("vocab"));
+  out.vocabulary = read_vocabulary(node.field("vocab"), true);
   out.prefix = optional_text(node, "continuing_subword_prefix");
   out.suffix = optional_text(node, "end_of_word_suffix");
   MergeReader(out, optional_text(node, "unk_token"), node.field("merges")).run();
-  out.continuation = out.vocabulary.trie().walk(out.prefix);
   const auto unknown = node.optional_field("unk_token");
   out.has_unknown = unknown && !unknown->is_null();
   if (out.has_unknown) out.unknown_id = out.vocabulary.id(unknown->text()).value_or(-1);

@@ -19,7 +19,7 @@ struct WordLevel {
 
 inline WordLevel read_word_level(const JsonNode& node) {
   WordLevel out;
-  out.vocabulary = read_vocabulary(node.field("vocab"));
+  out.vocabulary = read_vocabulary(node.field("vocab"), true);
   const JsonNode unknown = node.field("unk_token");
   const auto id = out.vocabulary.id(unknown.text());
   if (!id) unknown.fail("a token of the vocabulary");
