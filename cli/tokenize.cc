@@ -1,6 +1,7 @@
 // nybble tokenize: a JSON line per text, and back.
 #include <fmt/format.h>
 
+#include <limits>
 #include <memory>
 #include <nlohmann/json.hpp>
 

@@ -17,6 +17,7 @@ class TextEncoder {
   }
 
   TextTokens encode(std::string_view text) {
+    size_ = static_cast<std::uint32_t>(text.size());
     for (const AddedSplit& split : parts_.added.raw().split(text)) {
       const std::string_view piece = text.substr(split.span.start, split.span.stop - split.span.start);
       if (split.token != nullptr) {
@@ -88,7 +89,7 @@ class TextEncoder {
   /// the word: the reference then gives the places as they are.
   void add(const ModelToken& token, const PreTokenized& words, Span word) {
     const std::uint32_t size = word.stop - word.start;
-    Span origin{token.begin, token.end};
+    Span origin{std::min(token.begin, size_), std::min(token.end, size_)};
     if (token.end <= size) origin = words.text.origin(word.start + token.begin, word.start + token.end);
     out_.ids.push_back(token.id);
     out_.offsets.push_back(origin);
@@ -124,6 +125,7 @@ class TextEncoder {
   BpeScratch bpe_;
   UnigramScratch unigram_;
   std::int32_t word_ = 0;
+  std::uint32_t size_ = 0;  ///< of the text
 };
 
 }  // namespace

@@ -8,16 +8,16 @@ namespace nybble::tokenizer::unicode {
 
 /// Bits of Properties::flags.
 enum Flag : std::uint16_t {
-  kDropped = 1,          ///< removed by clean_text: NUL, U+FFFD, control, format, unassigned, private
-  kBlanked = 2,          ///< made a space by clean_text
-  kSpace = 4,            ///< white space: ends a word, stripped beside added tokens; \s
-  kPunctuation = 8,      ///< a word by itself for BertPreTokenizer
-  kIdeograph = 16,       ///< gets spaces on both sides with handle_chinese_chars
-  kNonspacing = 32,      ///< removed by strip_accents (meaningful for what NFD leaves alone)
-  kWordChar = 64,        ///< \w for the borders of single_word added tokens, and for Whitespace
-  kNumeric = 128,        ///< a digit for Digits
-  kMark = 256,           ///< removed by StripAccents
-  kComposes = 512,       ///< the second of some pair in kCompositions
+  kDropped = 1,           ///< removed by clean_text: NUL, U+FFFD, control, format, unassigned, private
+  kBlanked = 2,           ///< made a space by clean_text
+  kSpace = 4,             ///< white space: ends a word, stripped beside added tokens; \s
+  kPunctuation = 8,       ///< a word by itself for BertPreTokenizer
+  kIdeograph = 16,        ///< gets spaces on both sides with handle_chinese_chars
+  kNonspacing = 32,       ///< removed by strip_accents (meaningful for what NFD leaves alone)
+  kWordChar = 64,         ///< \w for the borders of single_word added tokens, and for Whitespace
+  kNumeric = 128,         ///< a digit for Digits
+  kMark = 256,            ///< removed by StripAccents
+  kComposes = 512,        ///< the second of some pair in kCompositions
   kRegexWordChar = 1024,  ///< \w in regular expressions of the file
   kClassWordChar = 2048   ///< the same inside of []
 };
