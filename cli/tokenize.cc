@@ -57,9 +57,9 @@ std::vector<std::int32_t> read_ids(const std::string& line, const TextLines& lin
   if (!array.is_array()) refuse_line(lines, json.type_name());
   std::vector<std::int32_t> ids;
   for (const auto& id : array) {
-    if (!id.is_number_integer() ||
-        id.get<std::int64_t>() != static_cast<std::int32_t>(id.get<std::int64_t>()))
-      refuse_line(lines, "the id " + id.dump());
+    const bool fits =
+        id.is_number_unsigned() && id.get<std::uint64_t>() <= std::numeric_limits<std::int32_t>::max();
+    if (!fits) refuse_line(lines, "the id " + id.dump());
     ids.push_back(id.get<std::int32_t>());
   }
   return ids;
