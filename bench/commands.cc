@@ -8,6 +8,7 @@
 #include "bench/kernel_report.h"
 #include "bench/kernel_run.h"
 #include "bench/model_command.h"
+#include "bench/profile_command.h"
 #include "cli/commands.h"
 #include "cli/model_options.h"
 #include "cli/output_file.h"
@@ -104,6 +105,7 @@ void add_bench(CLI::App& app) {
   bench->footer("Example: nybble bench kernels --quick --op relu\nHelp: nybble bench kernels --help");
   add_kernels(*bench);
   add_model(*bench);
+  add_profile(app);
 }
 
 }  // namespace nybble::bench

@@ -1,4 +1,4 @@
-// The subcommand of `nybble` that measures.
+// The subcommands of `nybble` that measure.
 #pragma once
 
 namespace CLI {
@@ -7,8 +7,8 @@ class App;
 
 namespace nybble::bench {
 
-/// Adds `bench kernels` and `bench model`, with help and a callback that does the work. The callback throws
-/// as those of cli/commands.h do.
+/// Adds `profile`, `bench kernels` and `bench model`, with help and callbacks that do the work. The callbacks
+/// throw as those of cli/commands.h do.
 void add_bench(CLI::App& app);
 
 }  // namespace nybble::bench

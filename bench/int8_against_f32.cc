@@ -22,6 +22,7 @@
 
 namespace {
 
+using nybble::bench::BestPeak;
 using Clock = std::chrono::steady_clock;
 
 struct Options {
@@ -99,19 +100,7 @@ double worst_cosine(const Contender& a, const Contender& b) {
   return worst;
 }
 
-/// The best that a peak loop reached in any round.
-class Peak {
- public:
-  explicit Peak(nybble::bench::PeakLoop loop) : loop_(loop) {}
-  void run() { seconds_ = std::min(seconds_, nybble::bench::seconds_of(loop_)); }
-  double per_second() const { return loop_.operations / seconds_; }
-
- private:
-  nybble::bench::PeakLoop loop_;
-  double seconds_ = 1e9;
-};
-
-void print_row(const char* name, const Contender& it, double tokens, const Peak& peak) {
+void print_row(const char* name, const Contender& it, double tokens, const BestPeak& peak) {
   const double macs_per_second = it.macs() * tokens / it.best() * 1e3;
   const double share = macs_per_second / (peak.per_second() * it.info().threads);
   fmt::print("{:<5} {:>9.2f} {:>9.2f} {:>10.0f} {:>9.1f} {:>8.1f} % {:>9.3f}\n", name, it.best(), it.median(),
@@ -132,12 +121,12 @@ int compare(const Options& options) {
   }
   int8.forget_times();
   f32.forget_times();
-  Peak integers(nybble::bench::integer_peak(int8.info().isa)),
+  BestPeak integers(nybble::bench::integer_peak(int8.info().isa)),
       floats(nybble::bench::float_peak(int8.info().isa));
   for (int i = 0; i < options.rounds; ++i) {
-    integers.run();
+    integers.sample(1);
     int8.run(input);
-    floats.run();
+    floats.sample(1);
     f32.run(input);
   }
   fmt::print("{}, {}, {} threads, {} sequences of {} tokens, {} rounds, worst cosine {:.5f}\n",

@@ -6,6 +6,7 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "bench/input_options.h"
 #include "bench/model_timing.h"
 #include "cli/commands.h"
 #include "cli/model_options.h"
@@ -18,28 +19,18 @@ namespace {
 
 struct ModelBenchOptions {
   cli::ModelOptions model;
-  std::string lengths, lengths_file, ids_file, output;
+  InputOptions input;
+  std::string output;
   int rounds = 20;
   bool serve = false, json = false;
 };
 
 void require_one_input(const ModelBenchOptions& options) {
-  const int given =
-      !options.lengths.empty() + !options.lengths_file.empty() + !options.ids_file.empty() + options.serve;
+  const int given = options.input.given() + options.serve;
   if (given == 1) return;
-  throw cli::UsageError(
-      fmt::format("expected one of --lengths, --lengths-file, --ids-file and --serve-stdin, found {}",
-                  given == 0 ? "none" : "several"));
-}
-
-CallInput input_of(const ModelBenchOptions& options, std::size_t vocabulary) {
-  if (!options.lengths_file.empty()) return read_lengths(options.lengths_file, vocabulary);
-  if (!options.ids_file.empty()) return read_ids(options.ids_file);
-  try {
-    return parse_call(options.lengths, vocabulary, "--lengths");
-  } catch (const Error& error) {
-    throw cli::UsageError(error.what());
-  }
+  throw cli::UsageError(fmt::format(
+      "expected one of --lengths, --lengths-file, --ids-file, --texts-file and --serve-stdin, found {}",
+      given == 0 ? "none" : "several"));
 }
 
 std::string table(const ModelTiming& timing, const CallInput& input, const ModelInfo& info) {
@@ -79,25 +70,14 @@ void bench_model(ModelBenchOptions& options) {
   require_one_input(options);
   const Model model = options.model.load_model();
   if (options.serve) return serve(model);
-  const CallInput input = input_of(options, model.info().vocabulary);
+  const CallInput input = options.input.read(model.info().vocabulary);
   cli::OutputFile output("-");
   ModelClock clock(model);
-  clock.warm_up(input);
+  clock.call(input);
   const ModelTiming timing = clock.time(input, options.rounds);
   if (!options.output.empty()) store(clock.rows(), model.info().hidden, options.output);
   output.write(options.json ? json_line(timing) : table(timing, input, model.info()));
   output.finish();
-}
-
-/// Exactly one of these says what a call is given.
-void add_inputs(CLI::App& command, ModelBenchOptions& options) {
-  command.add_option("--lengths", options.lengths, "one call on sequences of random ids: 16,128,…");
-  command.add_option("--lengths-file", options.lengths_file, "the same, the lengths in a file; - is stdin");
-  command.add_option("--ids-file", options.ids_file, "one call on these: a JSON array of ids a line");
-  command.add_flag(
-      "--serve-stdin", options.serve,
-      "stay warm: each line of stdin is one call, lengths or a JSON array of arrays of ids or of "
-      "texts, and is answered with a line as --json prints it");
 }
 
 }  // namespace
@@ -107,13 +87,20 @@ void add_model(CLI::App& bench) {
   CLI::App* command = bench.add_subcommand("model", "Time calls of a model beside the machine's peak.");
   options->model.load.threads = 1;
   options->model.add_all(*command);
-  add_inputs(*command, *options);
+  options->input.add(*command);
+  auto* serve = command->add_flag(
+      "--serve-stdin", options->serve,
+      "stay warm: each line of stdin is one call, lengths or a JSON array of arrays of ids or of "
+      "texts, and is answered with a line as --json prints it");
   command->add_option("--rounds", options->rounds, "calls that are timed, after one that is not")
       ->check(CLI::Range(1, 100000))
+      ->excludes(serve)
       ->capture_default_str();
   command->add_flag("--json", options->json, "print an object");
-  command->add_option("-o,--output", options->output,
-                      "store the embeddings of the last call: .npy, .f32, or jsonl");
+  command
+      ->add_option("-o,--output", options->output,
+                   "store the embeddings of the last call: .npy, .f32, or jsonl")
+      ->excludes(serve);
   command->footer("Example: nybble bench model --lengths 16,32 --rounds 5");
   command->callback([options] { bench_model(*options); });
 }

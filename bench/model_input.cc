@@ -111,4 +111,11 @@ CallInput read_ids(const std::string& file) {
   return require_some(std::move(input), lines.name());
 }
 
+CallInput read_texts(const std::string& file) {
+  cli::TextLines lines(file);
+  CallInput input;
+  for (std::string line; lines.next(line);) input.texts.push_back(std::move(line));
+  return require_some(std::move(input), lines.name());
+}
+
 }  // namespace nybble::bench

@@ -29,5 +29,7 @@ CallInput parse_call(const std::string& line, std::size_t vocabulary, const std:
 CallInput read_lengths(const std::string& file, std::size_t vocabulary);
 /// A file with a JSON array of ids a line.
 CallInput read_ids(const std::string& file);
+/// A file with a text a line.
+CallInput read_texts(const std::string& file);
 
 }  // namespace nybble::bench

@@ -22,22 +22,27 @@ class ModelClock {
  public:
   explicit ModelClock(const Model& model);
 
-  /// Encodes `input` once, untimed: the first call makes workspaces.
-  void warm_up(const CallInput& input);
+  /// Encodes `input` once and tells `observer`, if there is one. Milliseconds. The first call makes
+  /// workspaces and should not count.
+  double call(const CallInput& input, runtime::StepObserver* observer = nullptr);
   ModelTiming time(const CallInput& input, int rounds);
   /// Of the last call: rows of info().hidden floats.
   std::span<const float> rows() const { return rows_; }
+  /// What the last call computed.
+  std::size_t tokens() const { return tokens_; }
 
  private:
-  /// Milliseconds.
-  double call(const CallInput& input);
-  void sample_peak();
-
   const Model& model_;
   std::vector<float> rows_;
   std::size_t tokens_ = 0;
-  double peak_ = 0;  ///< multiply-adds a second on one thread
 };
+
+/// Of calls of `model` that took so long. `peak`: multiply-adds a second on one thread. Sorts `milliseconds`.
+ModelTiming timing_of(const ModelInfo& model, std::size_t tokens, std::vector<double>& milliseconds,
+                      double peak);
+
+/// Runs of a peak loop between two calls: some 50 microseconds.
+constexpr int kPeakLoops = 5;
 
 /// {"tokens":…,"ms_best":…,"ms_median":…,"gmac_s":…,"peak_share":…} and the end of the line.
 std::string json_line(const ModelTiming& timing);

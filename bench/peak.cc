@@ -1,5 +1,6 @@
 #include "bench/peak.h"
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 
@@ -91,6 +92,10 @@ double seconds_of(const PeakLoop& loop) {
   const auto start = Clock::now();
   loop.run();
   return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+void BestPeak::sample(int runs) {
+  for (int i = 0; i < runs; ++i) best_ = std::max(best_, loop_.operations / seconds_of(loop_));
 }
 
 }  // namespace nybble::bench

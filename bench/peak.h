@@ -35,4 +35,17 @@ PeakLoop clock_cycles();
 /// Seconds that one run takes now.
 double seconds_of(const PeakLoop& loop);
 
+/// The best that a loop reached in any of its runs, which are to be spread over what is measured.
+class BestPeak {
+ public:
+  explicit BestPeak(PeakLoop loop) : loop_(loop) {}
+  void sample(int runs);
+  /// Operations a second on one thread; 0 before sample().
+  double per_second() const { return best_; }
+
+ private:
+  PeakLoop loop_;
+  double best_ = 0;
+};
+
 }  // namespace nybble::bench

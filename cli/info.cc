@@ -41,9 +41,12 @@ std::string describe(const ModelInfo& info) {
                               info.weights == Weights::int8 ? "int8" : "f32", megabytes(info.linear_bytes),
                               megabytes(info.table_bytes), megabytes(info.file_bytes)));
   line("instruction set", info.isa);
-  line("threads", fmt::format("{}", info.threads));
+  line("threads", info.numa_nodes > 1 ? fmt::format("{} on {} NUMA nodes", info.threads, info.numa_nodes)
+                                      : fmt::format("{}", info.threads));
   line("bits", info.bits);
-  line("loaded in", fmt::format("{:.3f} s", info.load_seconds));
+  line("loaded in",
+       fmt::format("{:.3f} s (tokenizer {:.3f}, graph {:.3f}, weights {:.3f})", info.load_seconds,
+                   info.tokenizer_seconds, info.graph_seconds, info.plan_seconds));
   return text;
 }
 

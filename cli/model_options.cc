@@ -48,9 +48,10 @@ void ModelOptions::add_all(CLI::App& command) {
   command
       .add_option("--max-tokens", load.max_tokens, "cut texts to this many tokens; else as the model says")
       ->check(CLI::Range(1, 1 << 24));
-  command.add_option("--batch-tokens", load.batch_tokens, "tokens computed at a time")
-      ->check(CLI::Range(1, 1 << 24))
-      ->capture_default_str();
+  command
+      .add_option("--batch-tokens", load.batch_tokens,
+                  "tokens computed at a time; else 4096, or 1024 a thread where that is more")
+      ->check(CLI::Range(1, 1 << 24));
 }
 
 Model ModelOptions::load_model() {

@@ -120,9 +120,7 @@ void add_tokenize(CLI::App& app) {
       ->check(CLI::Range(1, 1 << 24));
   command->add_option("file", options->input, "texts, or ids, one a line; - is standard input")
       ->capture_default_str();
-  command->footer(
-      "Examples: echo 'hello world' | nybble tokenize\n          echo '[101, 7592, 2088, 102]' | nybble "
-      "tokenize --decode");
+  command->footer("Example: echo 'hello world' | nybble tokenize | nybble tokenize --decode");
   command->callback([options] { options->decode ? decode(*options) : tokenize(*options); });
 }
 

@@ -33,8 +33,18 @@ using Shape = std::vector<Extent>;
 enum class ElementType {
   f32,
   i32,
-  u8_rows,  ///< u8 codes with a scale and zero point for each row and block along K (docs/numerics.md)
+  u8_rows,      ///< u8 codes with a scale and zero point for each row and block along K (docs/numerics.md)
+  f32_u8_rows,  ///< both: f32 for whoever reads f32, the codes of the same rows for who reads u8_rows
 };
+
+/// Whether a value of type `type` can be read as `wanted`.
+constexpr bool reads_as(ElementType type, ElementType wanted) {
+  return type == wanted ||
+         (type == ElementType::f32_u8_rows && (wanted == ElementType::f32 || wanted == ElementType::u8_rows));
+}
+
+/// The attribute `result` of a node that makes other rows than f32.
+inline constexpr std::string_view kCodes = "u8_rows", kRowsAndCodes = "f32_u8_rows";
 
 enum class ValueKind { input, weight, result };
 
@@ -53,14 +63,18 @@ struct Value {
 
 enum class Op {
   embed_sum,   ///< (ids, positions, types, word, position, type) -> f32[tokens,H]: sum of three table rows
-  layernorm,   ///< (x, gamma, beta) or, fused, (x, residual, gamma, beta)
-  linear,      ///< (x, weight) or, fused, (x, weight, bias): x·Wᵀ + bias, then `activation` if it has one
+  layernorm,   ///< (x, gamma, beta) or, fused, (x, residual, gamma, beta); `result` may be "f32_u8_rows"
+  linear,      ///< (x, weight) or, fused, (x, weight, bias): x·Wᵀ + bias, then `activation` if it has one;
+               ///< with both, in int8, `result` may be "u8_rows"
   add_bias,    ///< (x, bias)
   add,         ///< (x, y)
   activation,  ///< (x), `kind`
-  attention,   ///< (q, k, v) or, merged, (qkv); and a bias where `position` is "bias"
+  /// (q, k, v) or, merged, (q, kv) or (qkv); and a bias where `position` is "bias"; in integers where
+  /// `format` is "int8". With `queries` = "first" only the first token of each sequence is a query: q (merged
+  /// with none) and the result have a row a sequence.
+  attention,
   quantize_rows,  ///< (x) -> u8_rows
-  pool,           ///< (x) -> f32[sequences,H], `mode`
+  pool,           ///< (x) -> f32[sequences,H], `mode`; "cls" takes the first row of each sequence
   l2_normalize,   ///< (x)
 };
 

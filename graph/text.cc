@@ -201,10 +201,11 @@ class Parser {
   }
 
   static ElementType parse_type(Line& line) {
-    for (const ElementType type : {ElementType::f32, ElementType::i32, ElementType::u8_rows}) {
+    for (const ElementType type :
+         {ElementType::f32_u8_rows, ElementType::f32, ElementType::i32, ElementType::u8_rows}) {
       if (line.accept(type_name(type))) return type;
     }
-    line.expected("a type (f32, i32, u8_rows)");
+    line.expected("a type (f32, i32, u8_rows, f32_u8_rows)");
   }
 
   static Shape parse_shape(Line& line) {
@@ -305,6 +306,7 @@ class Parser {
 
 std::string_view type_name(ElementType type) {
   if (type == ElementType::f32) return "f32";
+  if (type == ElementType::f32_u8_rows) return kRowsAndCodes;
   return type == ElementType::i32 ? "i32" : "u8_rows";
 }
 

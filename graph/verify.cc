@@ -15,6 +15,7 @@ namespace {
 constexpr std::array<std::string_view, 4> kActivations = {"gelu_erf", "gelu_erf_q", "gelu_tanh", "relu"};
 constexpr std::array<std::string_view, 2> kFormats = {"f32", "int8"};
 constexpr std::array<std::string_view, 2> kPositionKinds = {"none", "bias"};
+constexpr std::array<std::string_view, 2> kQueries = {"all", "first"};
 constexpr std::array<std::string_view, 2> kPoolModes = {"mean", "cls"};
 
 [[noreturn]] void fail(const std::string& sentence) {
@@ -52,7 +53,7 @@ class Checker {
 
   void expect(std::size_t i, ElementType type, const Shape& shape) const {
     const Value& value = input(i);
-    if (value.type == type && value.shape == shape) return;
+    if (reads_as(value.type, type) && value.shape == shape) return;
     fail("input " + std::to_string(i) + " of " + std::string(op_name(node_.op)) + " (%" + value.name +
          ") must be " + print_type(type, shape) + ", found " + print_type(value.type, value.shape));
   }
@@ -60,7 +61,8 @@ class Checker {
   /// Rows of H values, of any of the given types.
   std::int64_t rows(std::size_t i, std::initializer_list<ElementType> types) const {
     const Value& value = input(i);
-    const bool type_fits = std::find(types.begin(), types.end(), value.type) != types.end();
+    const bool type_fits =
+        std::any_of(types.begin(), types.end(), [&](ElementType type) { return reads_as(value.type, type); });
     if (type_fits && value.shape.size() == 2 && value.shape[0].kind != Extent::Kind::fixed &&
         value.shape[1].kind == Extent::Kind::fixed && value.shape[1].size > 0) {
       return value.shape[1].size;
@@ -135,7 +137,9 @@ ResultType infer_layernorm(const Node& node, const Checker& check) {
   check.vector(has_residual ? 2 : 1, hidden);
   check.vector(has_residual ? 3 : 2, hidden);
   if (number(node, "epsilon") < 0) fail("attribute 'epsilon' of layernorm must not be negative");
-  return {ElementType::f32, check.input(0).shape};
+  if (!has(node, "result")) return {ElementType::f32, check.input(0).shape};
+  check.one_of("result", {&kRowsAndCodes, 1});
+  return {ElementType::f32_u8_rows, check.input(0).shape};
 }
 
 ResultType infer_linear(const Node& node, const Checker& check) {
@@ -147,36 +151,52 @@ ResultType infer_linear(const Node& node, const Checker& check) {
   if (has(node, "activation")) check.one_of("activation", kActivations);
   if (has(node, "format")) check.one_of("format", kFormats);
   const bool is_int8 = has(node, "format") && text(node, "format") == "int8";
-  if (is_int8 != (check.input(0).type == ElementType::u8_rows)) {
+  if (!reads_as(check.input(0).type, is_int8 ? ElementType::u8_rows : ElementType::f32)) {
     fail("linear must have format = \"int8\" if and only if its rows are quantized, found input 0 (%" +
          check.input(0).name + ") " + print_type(check.input(0).type, check.input(0).shape));
   }
-  return {ElementType::f32, {check.input(0).shape[0], Extent::of(width)}};
+  const bool makes_codes = has(node, "result");
+  if (makes_codes) check.one_of("result", {&kCodes, 1});
+  if (makes_codes && !(is_int8 && has(node, "activation"))) {
+    fail("linear must have format = \"int8\" and an activation where its result is u8_rows");
+  }
+  return {makes_codes ? ElementType::u8_rows : ElementType::f32,
+          {check.input(0).shape[0], Extent::of(width)}};
+}
+
+/// The values of all heads in a row of an attention's input 0, which has `parts` of Q, K and V.
+std::int64_t heads_in_row(const Node& node, const Checker& check, std::int64_t parts) {
+  const std::int64_t heads = integer(node, "heads"), head_dim = integer(node, "head_dim");
+  const std::int64_t found = check.rows(0, {ElementType::f32});
+  const std::int64_t hidden = found / parts;
+  if (heads > 0 && head_dim > 0 && found % parts == 0 && hidden % heads == 0 && hidden / heads == head_dim)
+    return hidden;
+  fail("attention of " + std::to_string(heads) + " heads of " + std::to_string(head_dim) +
+       " values does not fit rows of " + std::to_string(found));
 }
 
 ResultType infer_attention(const Node& node, const Checker& check) {
   check.one_of("position", kPositionKinds);
+  if (has(node, "queries")) check.one_of("queries", kQueries);
+  const Extent queries =
+      has(node, "queries") && text(node, "queries") == "first" ? Extent::sequences() : Extent::tokens();
   const std::size_t extra = text(node, "position") == "bias" ? 1 : 0;
-  check.count({1 + extra, 3 + extra});
-  const bool merged = node.inputs.size() == 1 + extra;
-  const std::int64_t found = check.rows(0, {ElementType::f32});
-  const std::int64_t heads = integer(node, "heads");
-  const std::int64_t head_dim = integer(node, "head_dim");
-  const std::int64_t hidden = merged ? found / 3 : found;
-  const bool divides = heads > 0 && hidden % heads == 0 && hidden / heads == head_dim;
-  if (!divides || head_dim < 1 || (merged && found % 3 != 0)) {
-    fail("attention of " + std::to_string(heads) + " heads of " + std::to_string(head_dim) +
-         " values does not fit rows of " + std::to_string(found));
+  check.count({1 + extra, 2 + extra, 3 + extra});
+  const std::size_t inputs = node.inputs.size() - extra;
+  const std::int64_t hidden = heads_in_row(node, check, inputs == 1 ? 3 : 1);
+  const Extent rows = inputs == 1 ? Extent::tokens() : queries;
+  if (check.input(0).shape[0] != rows) {
+    fail(rows == Extent::tokens() ? "attention takes one row a token"
+                                  : "attention of first queries takes one row of them a sequence");
   }
-  if (check.input(0).shape[0] != Extent::tokens()) fail("attention takes one row a token");
-  if (!merged) {
-    check.expect(1, ElementType::f32, check.input(0).shape);
-    check.expect(2, ElementType::f32, check.input(0).shape);
+  for (std::size_t i = 1; i < inputs; ++i) {
+    check.expect(i, ElementType::f32, {Extent::tokens(), Extent::of(inputs == 2 ? 2 * hidden : hidden)});
   }
-  if (extra) check.table(node.inputs.size() - 1, heads);
+  if (extra) check.table(inputs, integer(node, "heads"));
   number(node, "scale");
+  if (has(node, "format")) check.one_of("format", kFormats);
   if (integer(node, "window") < 0) fail("attribute 'window' of attention must be 0 (all tokens) or positive");
-  return {ElementType::f32, {check.input(0).shape[0], Extent::of(hidden)}};
+  return {ElementType::f32, {queries, Extent::of(hidden)}};
 }
 
 ResultType infer_pool(const Checker& check) {

@@ -61,7 +61,7 @@ struct GemmArgs {
   int m, n, k;                 ///< m, n, k ≥ 1
   int panel_begin, panel_end;  ///< the panels of 64 columns to compute
   float* c;  ///< [m][ldc]; columns n..padded_columns(n)-1 are written too: +0, NaN in rows whose scale is NaN
-  std::ptrdiff_t ldc;     ///< ≥ padded_columns(n)
+  std::ptrdiff_t ldc;     ///< ≥ the columns of the panels to compute, all of them: padded_columns(n)
   TileEpilogue epilogue;  ///< applied to each finished tile; null: none
   const EpilogueArgs* epilogue_args = nullptr;
   PackFormat format = {};  ///< of the pack; its bits are those of the entry
@@ -228,7 +228,7 @@ struct AttentionS8Layout {
   std::size_t keys, key_scales, key_offsets;      ///< codes of K, as 16 bits or less; [key] each
   std::size_t values, value_scales, value_sums;   ///< codes of V; [column]; [16 keys][column]
   std::size_t queries, query_scales, transposed;  ///< of 16 rows
-  std::size_t scores, score_stride;               ///< of kAttentionS8Rows rows
+  std::size_t scores;                             ///< [64 keys][kAttentionS8Rows][64]; their weights, too
   std::size_t bytes;                              ///< of all
 };
 
@@ -246,9 +246,8 @@ constexpr AttentionS8Layout attention_s8_layout(int length, int head_dim, int wi
   at.query_scales = at.queries + 16 * depth * 2;
   at.transposed = at.query_scales + 64;
   at.scores = at.transposed + columns * 64;
-  // 16 more than the keys, so that rows of a power of two do not all fall on one set of L1.
-  at.score_stride = static_cast<std::size_t>(attention_keys(length, window)) + 16;
-  at.bytes = at.scores + kAttentionS8Rows * at.score_stride * 4;
+  const auto seen = static_cast<std::size_t>(round_up(attention_keys(length, window), 64));
+  at.bytes = at.scores + seen * kAttentionS8Rows * 4;
   return at;
 }
 
@@ -257,10 +256,11 @@ constexpr std::size_t attention_s8_scratch_bytes(int length, int head_dim, int w
   return attention_s8_layout(length, head_dim, window).bytes;
 }
 
-/// Whether attention_s8 keeps 16 bits of each weight rather than 8: beyond 128 keys, where 8 would lose whole
-/// percents of the softmax's mass.
+/// Whether attention_s8 keeps 16 bits of each weight rather than 8: beyond 16 keys. A query that looks at one
+/// token almost alone gives each of the others a weight of 0.002 or less, which 8 bits round to 0: together
+/// these can be a tenth of the softmax's mass.
 constexpr bool attention_s8_is_wide(int length, int window) {
-  return length > 128 && (window < 0 || window >= 64);
+  return length > 16 && (window < 0 || window >= 8);
 }
 
 /// The functions of one instruction set. After the name come pointers to functions and nothing else.

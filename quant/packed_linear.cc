@@ -1,10 +1,11 @@
 #include "quant/packed_linear.h"
 
+#include <algorithm>
+#include <array>
 #include <cmath>
 #include <new>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "nybble/error.h"
 
@@ -23,42 +24,59 @@ namespace {
                                                 ", found NaN or infinity in row " + std::to_string(row));
 }
 
-/// Scale of each row: absmax / 127, or 0 where that would be subnormal, which is too coarse to keep codes
-/// within ±127 (docs/numerics.md, weights).
-std::vector<float> channel_scales(const kernels::KernelSet& kernels, std::span<const float> w, int n, int k,
-                                  std::span<const SourceRows> sources) {
-  std::vector<float> scales(static_cast<std::size_t>(n));
-  for (std::size_t row = 0; row < scales.size(); ++row) {
-    const float absmax = kernels.absmax(w.data() + row * static_cast<std::size_t>(k), k);
-    if (!std::isfinite(absmax)) fail_not_finite(sources, "weights", row);
-    const float scale = absmax / 127.0f;
-    scales[row] = std::isnormal(scale) ? scale : 0.0f;
-  }
-  return scales;
+/// Scale of a row of weights: absmax / 127, or 0 where that would be subnormal, which is too coarse to keep
+/// codes within ±127 (docs/numerics.md, weights). `row` names it in errors.
+float channel_scale(const kernels::KernelSet& kernels, std::span<const float> w, int row,
+                    std::span<const SourceRows> sources) {
+  const float absmax = kernels.absmax(w.data(), static_cast<std::ptrdiff_t>(w.size()));
+  if (!std::isfinite(absmax)) fail_not_finite(sources, "weights", static_cast<std::size_t>(row));
+  const float scale = absmax / 127.0f;
+  return std::isnormal(scale) ? scale : 0.0f;
 }
 
 }  // namespace
 
-PackedLinear::PackedLinear(const kernels::KernelSet& kernels, std::span<const float> w, int n, int k,
+PackedLinear::PackedLinear(const kernels::KernelSet& kernels, const RowReader& rows, int n, int k,
                            std::span<const float> bias, std::span<const SourceRows> weight_sources,
                            std::span<const SourceRows> bias_sources)
     : n_(n), k_(k) {
   for (std::size_t i = 0; i < bias.size(); ++i) {
     if (!std::isfinite(bias[i])) fail_not_finite(bias_sources, "biases", i);
   }
-  const std::vector<float> scales = channel_scales(kernels, w, n, k, weight_sources);
   data_.reset(static_cast<std::byte*>(::operator new[](bytes(), std::align_val_t{64})));
+  // Panel by panel, each packed as a layer of its own, out of the cache into which the search for its scales
+  // brought it.
   for (int panel = 0; panel < kernels::panel_count(n); ++panel) {
+    const int begin = panel * kernels::kPanelColumns, end = std::min(n, begin + kernels::kPanelColumns);
+    const std::span<const float> w = rows(begin, end);
+    std::array<float, kernels::kPanelColumns> scales{};
+    const auto depth = static_cast<std::size_t>(k);
+    for (int row = begin; row < end; ++row) {
+      const auto index = static_cast<std::size_t>(row - begin);
+      scales[index] = channel_scale(kernels, w.subspan(index * depth, depth), row, weight_sources);
+    }
     kernels.pack({.w = w.data(),
                   .ldw = k,
-                  .n = n,
+                  .n = end - begin,
                   .k = k,
                   .scale = scales.data(),
                   .zero = nullptr,
-                  .bias = bias.empty() ? nullptr : bias.data(),
-                  .pack = data_.get()},
-                 panel);
+                  .bias = bias.empty() ? nullptr : bias.data() + begin,
+                  .pack = data_.get() + kernels::panel_offset(k, panel)},
+                 0);
   }
 }
+
+PackedLinear::PackedLinear(const kernels::KernelSet& kernels, std::span<const float> w, int n, int k,
+                           std::span<const float> bias, std::span<const SourceRows> weight_sources,
+                           std::span<const SourceRows> bias_sources)
+    : PackedLinear(
+          kernels,
+          [w, k](int begin, int end) {
+            const auto depth = static_cast<std::size_t>(k);
+            return w.subspan(static_cast<std::size_t>(begin) * depth,
+                             static_cast<std::size_t>(end - begin) * depth);
+          },
+          n, k, bias, weight_sources, bias_sources) {}
 
 }  // namespace nybble::quant

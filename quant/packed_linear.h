@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -16,6 +17,9 @@ struct SourceRows {
   int rows = 0;
 };
 
+/// Gives rows [begin, end) of a weight, row-major, until it is called again.
+using RowReader = std::function<std::span<const float>(int begin, int end)>;
+
 /// Owns a pack. Immutable after construction; may be read by many threads.
 class PackedLinear {
  public:
@@ -24,6 +28,10 @@ class PackedLinear {
   /// floats or none (zeros). The scales are the same on every instruction set. The sources, n rows each, name
   /// the tensors in errors. Throws Error{unsupported_model} where a weight or bias is not finite. n, k ≥ 1.
   PackedLinear(const kernels::KernelSet& kernels, std::span<const float> w, int n, int k,
+               std::span<const float> bias, std::span<const SourceRows> weight_sources,
+               std::span<const SourceRows> bias_sources);
+  /// The same of weights that are read 64 rows at a time, in order.
+  PackedLinear(const kernels::KernelSet& kernels, const RowReader& rows, int n, int k,
                std::span<const float> bias, std::span<const SourceRows> weight_sources,
                std::span<const SourceRows> bias_sources);
 

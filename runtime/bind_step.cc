@@ -1,9 +1,11 @@
 #include "runtime/bind_step.h"
 
+#include <algorithm>
 #include <string>
 
 #include "graph/text.h"
 #include "nybble/error.h"
+#include "runtime/quantized_linear.h"
 
 namespace nybble::runtime {
 namespace {
@@ -22,6 +24,7 @@ class Binder {
   Step bind() {
     step_.description.op = std::string(graph::op_name(node_.op));
     step_.description.shape = shape_text();
+    count_bytes();
     switch (node_.op) {
       case Op::embed_sum:
         embed_sum();
@@ -85,6 +88,31 @@ class Binder {
     step_.description.kernel = std::string(entry) + "_" + binding_.kernels.name;
   }
 
+  /// Rows of the values before and behind the node, and of the tables that it looks up.
+  void count_bytes() {
+    for (std::size_t i = 0; i < node_.inputs.size(); ++i) {
+      const ValueId id = node_.inputs[i];
+      if (value(id).kind == graph::ValueKind::result) {
+        add_pass(id, false, reads_codes(binding_.graph, node_, i));
+      } else if (value(id).kind == graph::ValueKind::weight && node_.op == Op::embed_sum) {
+        step_.description.bytes_per_token += sizeof(float) * static_cast<std::size_t>(columns(id));
+      }
+    }
+    const graph::ElementType type = value(node_.output).type;
+    if (reads_as(type, graph::ElementType::f32)) add_pass(node_.output, true, false);
+    if (reads_as(type, graph::ElementType::u8_rows)) add_pass(node_.output, true, true);
+  }
+
+  void add_pass(ValueId id, bool writes, bool codes) {
+    const ValueHome& at = home(id);
+    const bool first_rows = node_.op == Op::pool && graph::text(node_, "mode") == "cls";
+    const bool per_sequence = first_rows || value(id).shape[0].kind == graph::Extent::Kind::sequences;
+    const std::size_t bytes = codes ? at.codes.row_bytes + at.scales.row_bytes : at.data.row_bytes;
+    StepDescription& description = step_.description;
+    (per_sequence ? description.bytes_per_sequence : description.bytes_per_token) += bytes;
+    description.passes.push_back({value(id).name, writes, codes, per_sequence, bytes});
+  }
+
   // ---- one function an op ----
 
   void embed_sum() {
@@ -112,13 +140,18 @@ class Binder {
     args.ldx = stride(in(0));
     args.ldr = has_residual ? stride(in(1)) : 0;
     args.ldy = stride(out());
+    const bool makes_codes = value(node_.output).type == graph::ElementType::f32_u8_rows;
+    if (makes_codes) step_.description.op += "+quantize";
+    args.ldq = static_cast<std::ptrdiff_t>(home(node_.output).codes.row_bytes);
     step_.run = [run = binding_.kernels.layernorm, args, x = in(0), residual = has_residual ? in(1) : in(0),
-                 has_residual, out = out()](const Task& task) {
+                 has_residual, makes_codes, out = out(), to = home(node_.output)](const Task& task) {
       kernels::NormArgs call = args;
       call.x = task.rows<float>(x);
       call.residual = has_residual ? task.rows<float>(residual) : nullptr;
       call.m = task.end - task.begin;
       call.y = task.rows<float>(out);
+      call.q = makes_codes ? task.rows<std::uint8_t>(to.codes) : nullptr;
+      call.rows = makes_codes ? task.rows<kernels::RowScale>(to.scales) : nullptr;
       run(call);
     };
   }
@@ -145,17 +178,37 @@ class Binder {
     args.n = weights.n();
     args.k = weights.k();
     args.panel_end = kernels::panel_count(args.n);
-    args.lda = static_cast<std::ptrdiff_t>(in(0).row_bytes);
+    args.lda = static_cast<std::ptrdiff_t>(home(node_.inputs[0]).codes.row_bytes);
+    if (value(node_.output).type == graph::ElementType::u8_rows) return quantized_linear(args);
+    step_.panels = args.panel_end;
     args.ldc = stride(out());
     args.epilogue = epilogue();
-    step_.run = [run = binding_.kernels.gemm_u8s8, args, x = home(node_.inputs[0]),
+    step_.run = [run = binding_.kernels.gemm_u8s8, args, x = home(node_.inputs[0]), panels = step_.panels,
                  out = out()](const Task& task) {
       kernels::GemmArgs call = args;
-      call.a = task.rows<std::uint8_t>(x.data);
+      call.panel_begin = task.panel_begin;
+      call.panel_end = std::min(task.panel_end, panels);
+      call.a = task.rows<std::uint8_t>(x.codes);
       call.rows = task.rows<kernels::RowScale>(x.scales);
       call.m = task.end - task.begin;
       call.c = task.rows<float>(out);
       run(call);
+    };
+  }
+
+  void quantized_linear(const kernels::GemmArgs& weights) {
+    const QuantizedLinear linear(binding_.kernels, weights, graph::text(node_, "activation"));
+    step_.description.op += "+quantize";
+    step_.own_bytes = linear.own_bytes();
+    // One block is a whole row: tasks share out rows.
+    step_.panels = linear.blocks() > 1 ? linear.blocks() : 0;
+    step_.run = [linear, x = home(node_.inputs[0]), to = home(node_.output)](const Task& task) {
+      const QuantizedLinear::Rows rows{task.rows<std::uint8_t>(x.codes),
+                                       task.rows<kernels::RowScale>(x.scales), task.end - task.begin};
+      const QuantizedLinear::Result result{task.rows<std::uint8_t>(to.codes),
+                                           static_cast<std::ptrdiff_t>(to.codes.row_bytes),
+                                           task.rows<kernels::RowScale>(to.scales)};
+      linear.run(rows, task.panel_begin, std::min(task.panel_end, linear.blocks()), result, task.own);
     };
   }
 
@@ -217,32 +270,49 @@ class Binder {
                   "%" + value(node_.output).name +
                       ": attention has kernels for position = \"none\" and window = 0 only");
     }
-    named("attention_f32");
+    const bool is_int8 = graph::has(node_, "format") && graph::text(node_, "format") == "int8";
+    step_.description.format = is_int8 ? "int8" : "f32";
+    named(is_int8 ? "attention_s8" : "attention_f32");
     const int heads = static_cast<int>(graph::integer(node_, "heads"));
     kernels::AttentionArgs args{};
     args.head_dim = static_cast<int>(graph::integer(node_, "head_dim"));
     args.scale = static_cast<float>(graph::number(node_, "scale"));
-    const bool merged = node_.inputs.size() == 1;
+    // Q, K and V, Q and KV, or QKV: each stands in the last input unless it has one of its own.
+    const std::size_t inputs = node_.inputs.size();
     const std::ptrdiff_t hidden = width();
-    const Location q = in(0), k = merged ? q : in(1), v = merged ? q : in(2);
+    const Location q = in(0), k = in(std::min<std::size_t>(1, inputs - 1)), v = in(inputs - 1);
+    const std::ptrdiff_t k_offset = inputs == 1 ? hidden : 0;
+    const std::ptrdiff_t v_offset = static_cast<std::ptrdiff_t>(3 - inputs) * hidden;
+    const bool first = graph::has(node_, "queries") && graph::text(node_, "queries") == "first";
+    const bool q_by_sequence = first && inputs > 1;
+    if (first) step_.description.op += "+first";
+    (first ? step_.description.macs_per_key : step_.description.macs_per_pair) = 2.0 * heads * args.head_dim;
     args.ldq = stride(q);
     args.ldk = stride(k);
     args.ldv = stride(v);
     args.ldo = stride(out());
-    step_.run = [run = binding_.kernels.attention_f32, args, heads, q, k, v, k_offset = merged ? hidden : 0,
-                 v_offset = merged ? 2 * hidden : 0, out = out()](const Task& task) {
+    const int longest = binding_.longest;
+    step_.own_bytes = is_int8 ? kernels::attention_s8_scratch_bytes(longest, args.head_dim)
+                              : sizeof(float) * kernels::attention_scratch_floats(longest, args.head_dim);
+    const auto entry = is_int8 ? binding_.kernels.attention_s8 : binding_.kernels.attention_f32;
+    step_.run = [run = entry, args, heads, q, k, v, k_offset, v_offset, first, q_by_sequence,
+                 out = out()](const Task& task) {
       const int sequence = task.begin / heads;
-      const std::ptrdiff_t column = static_cast<std::ptrdiff_t>(task.begin % heads) * args.head_dim;
       const int row = task.batch.cu_seqlens[sequence];
       kernels::AttentionArgs call = args;
       call.length = task.batch.cu_seqlens[sequence + 1] - row;
-      call.row_end = call.length;
-      call.q = task.row<float>(q, row) + column;
-      call.k = task.row<float>(k, row) + k_offset + column;
-      call.v = task.row<float>(v, row) + v_offset + column;
-      call.out = task.row<float>(out, row) + column;
-      call.scratch = reinterpret_cast<float*>(task.scratch);
-      run(call);
+      call.row_begin = task.query_begin;
+      call.row_end = std::min(task.query_end, first ? 1 : call.length);
+      if (call.row_begin >= call.row_end) return;
+      call.scratch = reinterpret_cast<float*>(task.own);
+      for (int i = task.begin; i < task.end; ++i) {
+        const std::ptrdiff_t column = static_cast<std::ptrdiff_t>(i % heads) * args.head_dim;
+        call.q = task.row<float>(q, q_by_sequence ? sequence : row) + column;
+        call.k = task.row<float>(k, row) + k_offset + column;
+        call.v = task.row<float>(v, row) + v_offset + column;
+        call.out = task.row<float>(out, first ? sequence : row) + column;
+        run(call);
+      }
     };
   }
 
@@ -250,8 +320,8 @@ class Binder {
     named("quantize_rows_u8");
     step_.run = [run = binding_.kernels.quantize_rows_u8, x = in(0), out = home(node_.output),
                  k = width()](const Task& task) {
-      run(task.rows<float>(x), stride(x), task.end - task.begin, k, task.rows<std::uint8_t>(out.data),
-          static_cast<std::ptrdiff_t>(out.data.row_bytes), task.rows<kernels::RowScale>(out.scales));
+      run(task.rows<float>(x), stride(x), task.end - task.begin, k, task.rows<std::uint8_t>(out.codes),
+          static_cast<std::ptrdiff_t>(out.codes.row_bytes), task.rows<kernels::RowScale>(out.scales));
     };
   }
 

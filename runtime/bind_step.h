@@ -17,6 +17,7 @@ struct Binding {
   /// By node: the packed weights of an int8 linear, or the primitives of an f32 one.
   const std::vector<const quant::PackedLinear*>& packed;
   const std::vector<const OnednnMatmul*>& matmuls;
+  int longest;  ///< most tokens of a sequence
 };
 
 /// Binds node `index`. Throws Error{unsupported_model} for what has no kernel.

@@ -1,5 +1,6 @@
 #include "runtime/constants.h"
 
+#include <algorithm>
 #include <cstdint>
 
 namespace nybble::runtime {
@@ -41,6 +42,29 @@ std::span<const float> Constants::read(graph::ValueId weight, std::vector<float>
     const TensorView& tensor = weights_.at(name);
     read_f32(tensor, std::span(scratch).subspan(at, tensor.elements()));
     at += tensor.elements();
+  }
+  return scratch;
+}
+
+std::span<const float> Constants::read_rows(graph::ValueId weight, int begin, int end,
+                                            std::vector<float>& scratch) const {
+  const auto columns = static_cast<std::size_t>(value(weight).shape[1].size);
+  std::size_t first = static_cast<std::size_t>(begin) * columns;
+  std::size_t left = static_cast<std::size_t>(end - begin) * columns, at = 0;
+  for (const std::string& name : value(weight).tensors) {
+    const TensorView& tensor = weights_.at(name);
+    const std::size_t count = std::min(left, tensor.elements() - std::min(tensor.elements(), first));
+    const std::size_t size = graph::dtype_bytes(tensor.dtype);
+    const auto bytes =
+        count > 0 ? tensor.data.subspan(first * size, count * size) : std::span<const std::byte>();
+    first -= std::min(first, tensor.elements());
+    if (count == 0) continue;
+    if (at == 0 && count == left && usable_in_place(tensor))
+      return {reinterpret_cast<const float*>(bytes.data()), count};
+    scratch.resize(at + left);
+    convert_to_f32(tensor.dtype, bytes, std::span(scratch).subspan(at, count));
+    at += count;
+    left -= count;
   }
   return scratch;
 }

@@ -28,6 +28,9 @@ class Constants {
 
   /// The values of a weight in `scratch` or, where they stand in the file as they are, there. Thread-safe.
   std::span<const float> read(graph::ValueId weight, std::vector<float>& scratch) const;
+  /// Rows [begin, end) of a weight of two extents, likewise.
+  std::span<const float> read_rows(graph::ValueId weight, int begin, int end,
+                                   std::vector<float>& scratch) const;
   /// Gives back the pages of a weight that was read for the last time. Thread-safe.
   void release(graph::ValueId weight) const;
 

@@ -3,14 +3,13 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "graph/import/importer.h"
 #include "nybble/nybble.h"
 #include "runtime/batch_builder.h"
-#include "runtime/lowering.h"
+#include "runtime/node_model.h"
 #include "runtime/safetensors.h"
-#include "runtime/scheduler.h"
-#include "runtime/workspace_pool.h"
 #include "tokenizer/tokenizer.h"
 
 namespace nybble::runtime {
@@ -25,9 +24,10 @@ struct LoadedModel {
   std::size_t batch_tokens = 0;
   std::unique_ptr<tokenizer::Tokenizer> tokenizer;
   std::unique_ptr<Weights> weights;
-  std::unique_ptr<Scheduler> scheduler;
-  LoweredModel lowered;
-  mutable std::unique_ptr<WorkspacePool> workspaces;
+  std::vector<std::unique_ptr<NodeModel>> nodes;  ///< one for each NUMA node in use
+
+  const Scheduler& scheduler() const { return nodes.front()->scheduler; }
+  const Plan& plan() const { return nodes.front()->lowered.plan; }
 
   /// Runs the plan on `batch`.
   void run(const Batch& batch, const EncodeOptions& options) const;

@@ -38,22 +38,24 @@ void load_linear(const Graph& graph, std::size_t index, const std::vector<ValueH
   const graph::Value& weight = graph.values[static_cast<std::size_t>(node.inputs[1])];
   const int n = static_cast<int>(weight.shape[0].size);
   const int k = static_cast<int>(weight.shape[1].size);
-  std::vector<float> weight_scratch, bias_scratch;
-  const std::span<const float> w = constants.read(node.inputs[1], weight_scratch);
+  std::vector<float> scratch, bias_scratch;
   const std::span<const float> bias =
       node.inputs.size() == 3 ? constants.read(node.inputs[2], bias_scratch) : std::span<const float>();
   if (graph::text(node, "format") == "int8") {
     const auto bias_sources =
         bias.empty() ? std::vector<quant::SourceRows>()
                      : sources_of(graph.values[static_cast<std::size_t>(node.inputs[2])], weights);
-    out.packed[index] = std::make_unique<quant::PackedLinear>(kernels, w, n, k, bias,
+    const auto rows = [&](int begin, int end) {
+      return constants.read_rows(node.inputs[1], begin, end, scratch);
+    };
+    out.packed[index] = std::make_unique<quant::PackedLinear>(kernels, rows, n, k, bias,
                                                               sources_of(weight, weights), bias_sources);
   } else {
     const auto stride = [&](graph::ValueId id) {
       return static_cast<std::ptrdiff_t>(homes[static_cast<std::size_t>(id)].data.row_bytes / sizeof(float));
     };
-    out.matmuls[index] =
-        std::make_unique<OnednnMatmul>(w, bias, n, k, stride(node.inputs[0]), stride(node.output));
+    out.matmuls[index] = std::make_unique<OnednnMatmul>(constants.read(node.inputs[1], scratch), bias, n, k,
+                                                        stride(node.inputs[0]), stride(node.output));
   }
   constants.release(node.inputs[1]);
 }
@@ -72,13 +74,33 @@ LinearWeights load_linears(const Graph& graph, const std::vector<ValueHome>& hom
   return result;
 }
 
+bool is_integer(const Node& attention) {
+  return graph::has(attention, "format") && graph::text(attention, "format") == "int8";
+}
+
+/// The sums of integer attention are exact up to here (docs/numerics.md).
+constexpr int kLongestIntegerAttention = 65536;
+
+void check_attention(const Node& node, const LoweringOptions& options) {
+  const std::int64_t head_dim = graph::integer(node, "head_dim");
+  if (!is_integer(node) ||
+      (options.longest <= kLongestIntegerAttention && head_dim <= kLongestIntegerAttention))
+    return;
+  throw Error(
+      ErrorCode::unsupported_model,
+      "attention in integers: expected at most 65536 tokens a sequence and a head_dim of 65536, found " +
+          std::to_string(options.longest) + " tokens and a head_dim of " + std::to_string(head_dim) +
+          "; without the pass integer_attention, or with weights in f32, it runs on floats");
+}
+
 /// Every linear has a format, and the output is written by a step that writes no padding.
-void check_lowerable(const Graph& graph) {
+void check_lowerable(const Graph& graph, const LoweringOptions& options) {
   if (graph.outputs.size() != 1) {
     throw Error(ErrorCode::unsupported_model, "graph " + graph.name + ": expected one output, found " +
                                                   std::to_string(graph.outputs.size()));
   }
   for (const Node& node : graph.nodes) {
+    if (node.op == Op::attention) check_attention(node, options);
     if (node.op != Op::linear) continue;
     if (!graph::has(node, "format")) {
       throw Error(ErrorCode::bad_input, "a linear has no weight format: the pass assign_formats is needed");
@@ -90,12 +112,13 @@ void check_lowerable(const Graph& graph) {
   }
 }
 
-int head_dim_of(const Graph& graph) {
-  std::int64_t head_dim = 1;
-  for (const Node& node : graph.nodes) {
-    if (node.op == Op::attention) head_dim = std::max(head_dim, graph::integer(node, "head_dim"));
+/// What a thread needs for the step that needs most.
+std::size_t most_own_bytes(const Plan& plan) {
+  std::size_t most = 0;
+  for (const Stage& stage : plan.stages) {
+    for (const Step& step : stage.steps) most = std::max(most, step.own_bytes);
   }
-  return static_cast<int>(head_dim);
+  return most;
 }
 
 template <class T>
@@ -129,9 +152,9 @@ Stage bind_stage(const Binding& binding, const StageNodes& nodes) {
 
 LoweredModel lower(const Graph& graph, const Weights& weights, const LoweringOptions& options,
                    const Scheduler& scheduler) {
-  check_lowerable(graph);
+  check_lowerable(graph, options);
   const std::vector<StageNodes> stages = group_stages(graph);
-  const ValueHomes places = place_values(graph, stages, options.max_tokens, options.l2_bytes);
+  const ValueHomes places = place_values(graph, stages, options.l2_bytes);
 
   LoweredModel model;
   model.constants = std::make_unique<Constants>(graph, weights);
@@ -139,19 +162,21 @@ LoweredModel lower(const Graph& graph, const Weights& weights, const LoweringOpt
       load_linears(graph, places.homes, *model.constants, weights, *options.kernels, scheduler);
   const auto packed = pointers(linears.packed);
   const auto matmuls = pointers(linears.matmuls);
-  const Binding binding{graph, places.homes, *options.kernels, *model.constants, packed, matmuls};
+  const Binding binding{graph,  places.homes, *options.kernels, *model.constants,
+                        packed, matmuls,      options.longest};
   for (const StageNodes& nodes : stages) model.plan.stages.push_back(bind_stage(binding, nodes));
 
   model.plan.max_tokens = options.max_tokens;
   model.plan.block_rows = places.block_rows;
-  model.plan.workspace_bytes = places.workspace_bytes;
-  const std::size_t attention =
-      sizeof(float) * kernels::attention_scratch_floats(options.longest, head_dim_of(graph));
-  model.plan.scratch_bytes = std::max(places.scratch_bytes, attention);
+  model.plan.row_bytes = places.row_bytes;
+  model.plan.scratch_row_bytes = places.scratch_row_bytes;
+  model.plan.own_bytes = most_own_bytes(model.plan);
   const graph::Value& output = graph.values[static_cast<std::size_t>(graph.outputs[0].value)];
+  model.plan.output_per_token = output.shape[0].kind == graph::Extent::Kind::tokens;
   model.plan.output_columns = static_cast<int>(output.shape[1].size);
   keep(linears.packed, model.packed, model.linear_bytes);
   keep(linears.matmuls, model.matmuls, model.linear_bytes);
+  model.plan.weights_cached = model.linear_bytes < options.l3_bytes;
   model.table_bytes = model.constants->f32_bytes();
   return model;
 }

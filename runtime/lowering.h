@@ -18,6 +18,7 @@ struct LoweringOptions {
   int max_tokens = 0;                           ///< most tokens of a batch
   int longest = 0;                              ///< most tokens of a sequence
   std::size_t l2_bytes = std::size_t{1} << 20;  ///< of one core: blocks of rows are made to fit
+  std::size_t l3_bytes = std::size_t{1} << 25;  ///< of the last level of cache
 };
 
 /// A plan and what its steps point at. Movable. The graph and the weight files must outlive it.

@@ -1,6 +1,8 @@
 // Loading a model: folder -> graph -> passes -> plan.
 #include <algorithm>
 #include <chrono>
+#include <future>
+#include <tuple>
 
 #include "graph/passes/passes.h"
 #include "graph/text.h"
@@ -9,6 +11,7 @@
 #include "kernels/registry.h"
 #include "runtime/loaded_model.h"
 #include "runtime/model_folder.h"
+#include "runtime/step_observer.h"
 #include "runtime/text_tokens.h"
 
 namespace nybble {
@@ -83,12 +86,54 @@ void fill_tokenizer(const tokenizer::Tokenizer& tokenizer, ModelInfo& info) {
     info.tokenizer_padding = static_cast<std::int64_t>(left_over.padding->length);
 }
 
-/// Bytes of level-2 cache that one core has to itself, 1 MiB where the machine does not say.
-std::size_t l2_bytes() {
+/// Bytes of the cache of a level as one core sees it, `otherwise` where the machine does not say.
+std::size_t cache_bytes(int level, std::size_t otherwise) {
   for (const kernels::Cache& cache : kernels::caches()) {
-    if (cache.level == 2 && cache.bytes > 0) return cache.bytes;
+    if (cache.level == level && cache.bytes > 0) return cache.bytes;
   }
-  return std::size_t{1} << 20;
+  return otherwise;
+}
+
+/// Eight groups of sequences for each thread: with fewer, threads wait long for the one that ends last.
+std::size_t default_batch_tokens(int threads) {
+  return std::max(std::size_t{4096}, std::size_t{1024} * static_cast<std::size_t>(threads));
+}
+
+template <class Work>
+double seconds_of(Work&& work) {
+  const auto start = std::chrono::steady_clock::now();
+  work();
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+using TimedTokenizer = std::pair<std::unique_ptr<tokenizer::Tokenizer>, double>;
+
+/// Reads tokenizer.json, on a thread of its own if there is to be more than one: for small models it is a
+/// third of the load.
+std::future<TimedTokenizer> read_tokenizer(const ModelFolder& folder, int threads) {
+  const auto policy = threads > 1 ? std::launch::async : std::launch::deferred;
+  auto reading = std::async(policy, [file = folder.tokenizer_json] {
+    TimedTokenizer result;
+    result.second = seconds_of([&] {
+      result.first = std::make_unique<tokenizer::Tokenizer>(tokenizer::Tokenizer::from_file(file));
+    });
+    return result;
+  });
+  if (threads == 1) reading.wait();
+  return reading;
+}
+
+/// Maps the weights and makes the graph.
+void read_graph(const ModelFolder& folder, const LoadOptions& options, const graph::ImportTarget& target,
+                runtime::LoadedModel& model) {
+  model.weights = std::make_unique<runtime::Weights>(folder.transformer_dir);
+  const graph::TensorTable tensors = model.weights->tensor_table();
+  graph::ImportedModel imported = graph::import_model(
+      {folder.config.value(), folder.config.name(), tensors, model.weights->file().string()}, target);
+  model.sizes = imported.sizes;
+  model.graph = std::move(imported.graph);
+  graph::run_passes(model.graph, pass_run(options));
+  model.graph_text = graph::print(model.graph);
 }
 
 void check(const LoadOptions& options) {
@@ -96,14 +141,27 @@ void check(const LoadOptions& options) {
     throw Error(ErrorCode::bad_input,
                 "threads: expected 0 to 1024, found " + std::to_string(options.threads));
   }
-  if (options.batch_tokens < 1 || options.batch_tokens > (std::size_t{1} << 24)) {
+  const std::size_t batch_tokens = options.batch_tokens.value_or(1);
+  if (batch_tokens < 1 || batch_tokens > (std::size_t{1} << 24)) {
     throw Error(ErrorCode::bad_input,
-                "batch_tokens: expected 1 to 16777216, found " + std::to_string(options.batch_tokens));
+                "batch_tokens: expected 1 to 16777216, found " + std::to_string(batch_tokens));
   }
   if (options.concurrent_calls < 0) {
     throw Error(ErrorCode::bad_input,
                 "concurrent_calls: expected 0 or more, found " + std::to_string(options.concurrent_calls));
   }
+}
+
+/// The model on the threads of each NUMA node, one after the other: each needs the FP32 weights for a while.
+void load_nodes(runtime::LoadedModel& model, const runtime::LoweringOptions& options, int calls) {
+  const auto shares = runtime::share_threads(model.info.threads, runtime::numa_nodes());
+  const int count = static_cast<int>(shares.size());
+  for (const runtime::NodeThreads& share : shares) {
+    const int calls_here = calls > 0 ? (calls + count - 1) / count : share.threads;
+    model.nodes.push_back(
+        std::make_unique<runtime::NodeModel>(share, model.graph, *model.weights, options, calls_here));
+  }
+  model.info.numa_nodes = count;
 }
 
 }  // namespace
@@ -119,42 +177,33 @@ Model Model::load(std::string_view model, const LoadOptions& options) {
   auto impl = std::make_shared<runtime::LoadedModel>();
   ModelInfo& info = impl->info;
   impl->output = options.output;
-  impl->batch_tokens = options.batch_tokens;
-  impl->tokenizer =
-      std::make_unique<tokenizer::Tokenizer>(tokenizer::Tokenizer::from_file(folder.tokenizer_json));
-  impl->weights = std::make_unique<runtime::Weights>(folder.transformer_dir);
-  const graph::TensorTable tensors = impl->weights->tensor_table();
+  info.threads = options.threads > 0 ? options.threads : kernels::usable_cpus().threads;
+  std::future<TimedTokenizer> tokenizer = read_tokenizer(folder, info.threads);
   const graph::ImportTarget target = import_target(folder, options);
-  graph::ImportedModel imported = graph::import_model(
-      {folder.config.value(), folder.config.name(), tensors, impl->weights->file().string()}, target);
-  impl->sizes = imported.sizes;
-  impl->graph = std::move(imported.graph);
-  graph::run_passes(impl->graph, pass_run(options));
-  impl->graph_text = graph::print(impl->graph);
+  info.graph_seconds = seconds_of([&] { read_graph(folder, options, target, *impl); });
 
   info.folder = folder.dir.string();
   fill_sizes(impl->sizes, info);
-  fill_tokenizer(*impl->tokenizer, info);
-  fill_lengths(folder, options, impl->tokenizer->special_tokens_of_single(), info);
   info.pooling = target.pooling == graph::PoolMode::cls ? Pooling::cls : Pooling::mean;
   info.normalize = target.normalize;
   info.weights = options.weights;
   info.isa = kernels.name;
-  info.threads = options.threads > 0 ? options.threads : kernels::usable_cpus().threads;
-  info.bits = options.weights == Weights::int8 ? "exact (numerics 1)" : "machine-dependent";
+  info.bits = options.weights == Weights::int8 ? "exact (numerics 2)" : "machine-dependent";
 
-  impl->scheduler = std::make_unique<runtime::Scheduler>(info.threads);
+  impl->batch_tokens = options.batch_tokens.value_or(default_batch_tokens(info.threads));
   runtime::LoweringOptions lowering;
   lowering.kernels = &kernels;
-  lowering.max_tokens = static_cast<int>(std::max(options.batch_tokens, info.positions));
+  lowering.max_tokens = static_cast<int>(std::max(impl->batch_tokens, info.positions));
   lowering.longest = static_cast<int>(info.positions);
-  lowering.l2_bytes = l2_bytes();
-  impl->lowered = runtime::lower(impl->graph, *impl->weights, lowering, *impl->scheduler);
-  const int calls = options.concurrent_calls > 0 ? options.concurrent_calls : info.threads;
-  impl->workspaces = std::make_unique<runtime::WorkspacePool>(impl->lowered.plan, info.threads, calls);
+  lowering.l2_bytes = cache_bytes(2, lowering.l2_bytes);
+  lowering.l3_bytes = cache_bytes(3, lowering.l3_bytes);
+  info.plan_seconds = seconds_of([&] { load_nodes(*impl, lowering, options.concurrent_calls); });
+  std::tie(impl->tokenizer, info.tokenizer_seconds) = tokenizer.get();
+  fill_tokenizer(*impl->tokenizer, info);
+  fill_lengths(folder, options, impl->tokenizer->special_tokens_of_single(), info);
 
-  info.linear_bytes = impl->lowered.linear_bytes;
-  info.table_bytes = impl->lowered.table_bytes;
+  info.linear_bytes = impl->nodes.front()->lowered.linear_bytes;
+  info.table_bytes = impl->nodes.front()->lowered.table_bytes;
   info.file_bytes = impl->weights->file_bytes();
   info.load_seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   Model result;
@@ -169,7 +218,7 @@ std::vector<std::string> pass_names() {
 }
 
 const ModelInfo& Model::info() const { return impl_->info; }
-std::string Model::explain() const { return runtime::describe(impl_->lowered.plan); }
+std::string Model::explain() const { return runtime::describe(impl_->plan()); }
 const std::string& Model::graph() const { return impl_->graph_text; }
 
 Tokens Model::tokenize(std::string_view text) const {
@@ -178,8 +227,7 @@ Tokens Model::tokenize(std::string_view text) const {
 
 void runtime::LoadedModel::run(const Batch& batch, const EncodeOptions& options) const {
   if (options.stop.stop_requested()) throw Error(ErrorCode::cancelled, "the call was cancelled");
-  const WorkspacePool::Loan workspace = workspaces->borrow(options.wait, options.stop);
-  run_plan(lowered.plan, batch, *workspace, *scheduler);
+  run_on_nodes(nodes, batch, options);
 }
 
 }  // namespace nybble

@@ -4,8 +4,8 @@
 #include <array>
 #include <bit>
 #include <cstring>
+#include <iterator>
 #include <oneapi/dnnl/dnnl.hpp>
-#include <optional>
 #include <vector>
 
 #include "nybble/error.h"
@@ -77,31 +77,65 @@ std::byte* thread_scratchpad(std::size_t bytes) {
   return static_cast<std::byte*>(std::align(64, bytes, data, space));
 }
 
+#if DNNL_VERSION_MAJOR >= 3
+const_dnnl_memory_desc_t as_c(const memory::desc& layout) { return layout.get(); }
+#else
+const dnnl_memory_desc_t* as_c(const memory::desc& layout) { return &layout.data; }
+#endif
+
+/// What oneDNN reads or writes in one call, by its C interface: objects of the C++ one are shared pointers,
+/// each of which we would allocate.
+class CallMemory {
+ public:
+  CallMemory(const memory::desc& layout, const void* data) {
+    dnnl::error::wrap_c_api(
+        dnnl_memory_create(&memory_, as_c(layout), cpu_engine().get(), const_cast<void*>(data)),
+        "cannot take memory");
+  }
+  ~CallMemory() { dnnl_memory_destroy(memory_); }
+  CallMemory(const CallMemory&) = delete;
+  CallMemory& operator=(const CallMemory&) = delete;
+
+  dnnl_memory_t get() const { return memory_; }
+
+ private:
+  dnnl_memory_t memory_ = nullptr;
+};
+
+/// A primitive for a number of rows, and what each call gives it.
+struct RowsPrimitive {
+  dnnl::matmul primitive;
+  memory::desc x, y, bias, scratchpad;
+  std::size_t scratchpad_bytes = 0;
+};
+
 }  // namespace
 
 struct OnednnMatmul::Impl {
   Shape shape;
   std::vector<float> bias;
   memory weights;
-  std::array<dnnl::matmul, kPrimitives> primitives;  ///< for 1, 2, 4, … kMaxRows rows
-  std::array<std::optional<dnnl::matmul::primitive_desc>, kPrimitives> descriptions;
+  memory::desc weights_layout;
+  std::array<RowsPrimitive, kPrimitives> primitives;  ///< for 1, 2, 4, … kMaxRows rows
   std::string name;
 
   /// Makes all primitives for weights laid out as `layout`; throws dnnl::error where one cannot take them.
   void make(const memory::desc& layout) {
     for (int i = kPrimitives - 1; i >= 0; --i) {
-      const auto index = static_cast<std::size_t>(i);
-      descriptions[index] = make_primitive(shape, 1 << i, i == kPrimitives - 1 ? layout : weights_layout());
-      primitives[index] = dnnl::matmul(*descriptions[index]);
+      const bool first = i == kPrimitives - 1;
+      const auto made = make_primitive(shape, 1 << i, first ? layout : weights_layout);
+      if (first) weights_layout = made.weights_desc();
+      if (first) name = std::string("onednn:") + made.impl_info_str();
+      primitives[static_cast<std::size_t>(i)] = {dnnl::matmul(made),     made.src_desc(),
+                                                 made.dst_desc(),        made.bias_desc(),
+                                                 made.scratchpad_desc(), made.scratchpad_desc().get_size()};
     }
-    name = std::string("onednn:") + descriptions[kPrimitives - 1]->impl_info_str();
   }
-  memory::desc weights_layout() const { return descriptions[kPrimitives - 1]->weights_desc(); }
 
   void take_weights(std::span<const float> w, const memory::desc& plain) {
     // Given as [n][k], which is K × N column by column. oneDNN only reads it.
     memory source(plain, cpu_engine(), const_cast<float*>(w.data()));
-    weights = memory(weights_layout(), cpu_engine());
+    weights = memory(weights_layout, cpu_engine());
     dnnl::reorder(source, weights).execute(thread_stream(), source, weights);
     thread_stream().wait();
   }
@@ -134,23 +168,21 @@ OnednnMatmul::OnednnMatmul(OnednnMatmul&&) noexcept = default;
 void OnednnMatmul::run(const float* x, int m, float* y) const {
   const OneOpenMpThread one_thread;
   dnnl::stream& stream = thread_stream();
-  // oneDNN's memory objects hold plain pointers; the inputs are only read.
-  memory bias({{1, impl_->shape.n}, memory::data_type::f32, memory::dims{impl_->shape.n, 1}}, cpu_engine(),
-              impl_->bias.data());
   for (int row = 0; row < m;) {
     const int log_rows =
         std::min(kPrimitives, static_cast<int>(std::bit_width(static_cast<unsigned>(m - row)))) - 1;
-    const auto index = static_cast<std::size_t>(log_rows);
-    const dnnl::matmul::primitive_desc& description = *impl_->descriptions[index];
-    memory in(description.src_desc(), cpu_engine(), const_cast<float*>(x + row * impl_->shape.ldx));
-    memory out(description.dst_desc(), cpu_engine(), y + row * impl_->shape.ldy);
-    memory scratchpad(description.scratchpad_desc(), cpu_engine(),
-                      thread_scratchpad(description.scratchpad_desc().get_size()));
-    impl_->primitives[index].execute(stream, {{DNNL_ARG_SRC, in},
-                                              {DNNL_ARG_WEIGHTS, impl_->weights},
-                                              {DNNL_ARG_BIAS, bias},
-                                              {DNNL_ARG_DST, out},
-                                              {DNNL_ARG_SCRATCHPAD, scratchpad}});
+    const RowsPrimitive& rows = impl_->primitives[static_cast<std::size_t>(log_rows)];
+    const CallMemory in(rows.x, x + row * impl_->shape.ldx), out(rows.y, y + row * impl_->shape.ldy),
+        bias(rows.bias, impl_->bias.data()),
+        scratchpad(rows.scratchpad, thread_scratchpad(rows.scratchpad_bytes));
+    const dnnl_exec_arg_t arguments[] = {{DNNL_ARG_SRC, in.get()},
+                                         {DNNL_ARG_WEIGHTS, impl_->weights.get()},
+                                         {DNNL_ARG_BIAS, bias.get()},
+                                         {DNNL_ARG_DST, out.get()},
+                                         {DNNL_ARG_SCRATCHPAD, scratchpad.get()}};
+    dnnl::error::wrap_c_api(dnnl_primitive_execute(rows.primitive.get(), stream.get(),
+                                                   static_cast<int>(std::size(arguments)), arguments),
+                            "cannot execute a product");
     stream.wait();
     row += 1 << log_rows;
   }

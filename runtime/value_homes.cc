@@ -20,59 +20,75 @@ StageKind kind_of(const graph::Graph& graph, const graph::Node& node) {
   return result.shape[0].kind == graph::Extent::Kind::sequences ? StageKind::sequences : StageKind::rows;
 }
 
-/// Stages in which a value is made and read, and nodes likewise.
+/// Stages in which rows are made and read, and nodes likewise.
 struct Life {
   int first_stage = -1, last_stage = -1;
   int first_node = -1, last_node = -1;
 };
 
-std::vector<Life> lives_of(const graph::Graph& graph, const std::vector<StageNodes>& stages) {
-  std::vector<Life> lives(graph.values.size());
+/// The floats of a value and its codes are read by different nodes.
+struct ValueLife {
+  Life data, codes;
+};
+
+std::vector<ValueLife> lives_of(const graph::Graph& graph, const std::vector<StageNodes>& stages) {
+  std::vector<ValueLife> lives(graph.values.size());
   for (std::size_t stage = 0; stage < stages.size(); ++stage) {
     for (std::size_t i = stages[stage].begin; i < stages[stage].end; ++i) {
-      Life& made = lives[static_cast<std::size_t>(graph.nodes[i].output)];
-      made = {static_cast<int>(stage), static_cast<int>(stage), static_cast<int>(i), static_cast<int>(i)};
-      for (const graph::ValueId input : graph.nodes[i].inputs) {
-        Life& read = lives[static_cast<std::size_t>(input)];
-        read.last_stage = static_cast<int>(stage);
-        read.last_node = static_cast<int>(i);
+      const graph::Node& node = graph.nodes[i];
+      const Life made{static_cast<int>(stage), static_cast<int>(stage), static_cast<int>(i),
+                      static_cast<int>(i)};
+      lives[static_cast<std::size_t>(node.output)] = {made, made};
+      for (std::size_t input = 0; input < node.inputs.size(); ++input) {
+        ValueLife& read = lives[static_cast<std::size_t>(node.inputs[input])];
+        Life& part = reads_codes(graph, node, input) ? read.codes : read.data;
+        part.last_stage = static_cast<int>(stage);
+        part.last_node = static_cast<int>(i);
       }
     }
   }
   return lives;
 }
 
-struct RowBytes {
-  std::size_t data = 0, scales = 0;
+/// What a value keeps a row of: at `location`, `bytes` a row.
+struct Part {
+  Location ValueHome::*location;
+  std::size_t bytes;
+  Life life;
+  std::size_t value;
 };
 
-RowBytes row_bytes(const graph::Value& value) {
+/// The parts of value `i`.
+std::vector<Part> parts_of(const graph::Value& value, const ValueLife& life, std::size_t i) {
   const int columns = static_cast<int>(value.shape[1].size);
-  if (value.type == graph::ElementType::u8_rows) {
-    return {static_cast<std::size_t>(kernels::padded_depth(columns)),
-            sizeof(kernels::RowScale) * static_cast<std::size_t>(kernels::row_block_count(columns))};
+  std::vector<Part> parts;
+  if (reads_as(value.type, graph::ElementType::f32)) {
+    const auto bytes = sizeof(float) * static_cast<std::size_t>(kernels::padded_columns(columns));
+    parts.push_back({&ValueHome::data, bytes, life.data, i});
   }
-  return {sizeof(float) * static_cast<std::size_t>(kernels::padded_columns(columns)), 0};
+  if (reads_as(value.type, graph::ElementType::u8_rows)) {
+    const auto blocks = static_cast<std::size_t>(kernels::row_block_count(columns));
+    parts.push_back(
+        {&ValueHome::codes, static_cast<std::size_t>(kernels::padded_depth(columns)), life.codes, i});
+    parts.push_back({&ValueHome::scales, sizeof(kernels::RowScale) * blocks, life.codes, i});
+  }
+  return parts;
 }
 
-/// Sets the homes of `values` to places in one block that holds `rows` rows of each; returns the bytes of the
-/// block.
-std::size_t place(const graph::Graph& graph, const std::vector<graph::ValueId>& values, Location::Home home,
-                  int rows, const std::vector<std::pair<int, int>>& spans, std::vector<ValueHome>& homes) {
+/// Sets the homes of `parts` to places in one block; returns the bytes of the block for each row that it has
+/// room for. kRowUnit rows of any part fill whole cache lines, so that offsets grow with the rows.
+std::size_t place(const std::vector<Part>& parts, Location::Home home, std::vector<ValueHome>& homes) {
+  const bool by_node = home == Location::Home::scratch;
   std::vector<Lifetime> lifetimes;
-  for (std::size_t i = 0; i < values.size(); ++i) {
-    const RowBytes bytes = row_bytes(graph.values[static_cast<std::size_t>(values[i])]);
-    for (const std::size_t row : {bytes.data, bytes.scales}) {
-      lifetimes.push_back({row * static_cast<std::size_t>(rows), spans[i].first, spans[i].second, 0});
-    }
+  for (const Part& part : parts) {
+    const Life& life = part.life;
+    lifetimes.push_back({part.bytes * kRowUnit, by_node ? life.first_node : life.first_stage,
+                         by_node ? life.last_node : life.last_stage, 0});
   }
   const std::size_t total = place_buffers(lifetimes);
-  for (std::size_t i = 0; i < values.size(); ++i) {
-    const RowBytes bytes = row_bytes(graph.values[static_cast<std::size_t>(values[i])]);
-    homes[static_cast<std::size_t>(values[i])] = {{home, lifetimes[2 * i].offset, bytes.data},
-                                                  {home, lifetimes[2 * i + 1].offset, bytes.scales}};
-  }
-  return total;
+  for (std::size_t i = 0; i < parts.size(); ++i)
+    homes[parts[i].value].*parts[i].location = {home, lifetimes[i].offset / kRowUnit, parts[i].bytes};
+  return total / kRowUnit;
 }
 
 int choose_block_rows(std::size_t bytes_per_row, std::size_t l2_bytes) {
@@ -85,6 +101,13 @@ int choose_block_rows(std::size_t bytes_per_row, std::size_t l2_bytes) {
 
 }  // namespace
 
+bool reads_codes(const graph::Graph& graph, const graph::Node& node, std::size_t i) {
+  const graph::Value& value = graph.values[static_cast<std::size_t>(node.inputs[i])];
+  if (value.type == graph::ElementType::u8_rows) return true;
+  return value.type == graph::ElementType::f32_u8_rows && node.op == graph::Op::linear && i == 0 &&
+         graph::text(node, "format") == "int8";
+}
+
 std::vector<StageNodes> group_stages(const graph::Graph& graph) {
   std::vector<StageNodes> stages;
   for (std::size_t i = 0; i < graph.nodes.size(); ++i) {
@@ -96,36 +119,27 @@ std::vector<StageNodes> group_stages(const graph::Graph& graph) {
   return stages;
 }
 
-ValueHomes place_values(const graph::Graph& graph, const std::vector<StageNodes>& stages, int max_tokens,
+ValueHomes place_values(const graph::Graph& graph, const std::vector<StageNodes>& stages,
                         std::size_t l2_bytes) {
-  const std::vector<Life> lives = lives_of(graph, stages);
-  std::vector<graph::ValueId> shared, local;
-  std::vector<std::pair<int, int>> shared_spans, local_spans;
+  const std::vector<ValueLife> lives = lives_of(graph, stages);
+  std::vector<Part> shared, local;
   ValueHomes result;
   result.homes.resize(graph.values.size());
   for (std::size_t i = 0; i < graph.values.size(); ++i) {
-    if (graph.values[i].kind != graph::ValueKind::result) continue;
-    const auto id = static_cast<graph::ValueId>(i);
-    const Life& life = lives[i];
-    if (graph::is_output(graph, id)) {
-      const auto columns = static_cast<std::size_t>(graph.values[i].shape[1].size);
+    const graph::Value& value = graph.values[i];
+    if (value.kind != graph::ValueKind::result) continue;
+    if (graph::is_output(graph, static_cast<graph::ValueId>(i))) {
+      const auto columns = static_cast<std::size_t>(value.shape[1].size);
       result.homes[i].data = {Location::Home::output, 0, columns * sizeof(float)};
-    } else if (life.first_stage == life.last_stage) {
-      local.push_back(id);
-      local_spans.emplace_back(life.first_node, life.last_node);
-    } else {
-      shared.push_back(id);
-      shared_spans.emplace_back(life.first_stage, life.last_stage);
+      continue;
+    }
+    for (const Part& part : parts_of(value, lives[i], i)) {
+      (part.life.first_stage == part.life.last_stage ? local : shared).push_back(part);
     }
   }
-  // Offsets are aligned, so the bytes of one row are found from a block of many.
-  const std::size_t per_row =
-      place(graph, local, Location::Home::scratch, 64, local_spans, result.homes) / 64;
-  result.block_rows = choose_block_rows(per_row, l2_bytes);
-  result.scratch_bytes =
-      place(graph, local, Location::Home::scratch, result.block_rows, local_spans, result.homes);
-  result.workspace_bytes =
-      place(graph, shared, Location::Home::workspace, max_tokens, shared_spans, result.homes);
+  result.scratch_row_bytes = place(local, Location::Home::scratch, result.homes);
+  result.block_rows = choose_block_rows(result.scratch_row_bytes, l2_bytes);
+  result.row_bytes = place(shared, Location::Home::workspace, result.homes);
   return result;
 }
 

@@ -17,23 +17,27 @@ struct StageNodes {
 /// Groups the nodes: attention stands alone; what works on rows, or on sequences, stands together.
 std::vector<StageNodes> group_stages(const graph::Graph& graph);
 
-/// A value's rows; for quantized rows the codes, and their scales beside them.
+/// A value's rows: as floats, as codes with their scales, or (f32_u8_rows) both.
 struct ValueHome {
   Location data;
+  Location codes;
   Location scales;
 };
 
+/// Whether `node` reads its input `i` as codes.
+bool reads_codes(const graph::Graph& graph, const graph::Node& node, std::size_t i);
+
 struct ValueHomes {
-  std::vector<ValueHome> homes;  ///< by ValueId; unused for inputs and weights
-  std::size_t workspace_bytes = 0;
-  std::size_t scratch_bytes = 0;
+  std::vector<ValueHome> homes;       ///< by ValueId; unused for inputs and weights
+  std::size_t row_bytes = 0;          ///< of a workspace, for each row
+  std::size_t scratch_row_bytes = 0;  ///< of scratch, for each row
   int block_rows = 0;
 };
 
 /// Rows that only one stage sees lie in the scratch of the task that makes them, `block_rows` at a time;
 /// others in the workspace; the graph's output in the caller's rows. A block is as large as `l2_bytes`
-/// allows. max_tokens ≥ 1.
-ValueHomes place_values(const graph::Graph& graph, const std::vector<StageNodes>& stages, int max_tokens,
+/// allows.
+ValueHomes place_values(const graph::Graph& graph, const std::vector<StageNodes>& stages,
                         std::size_t l2_bytes);
 
 }  // namespace nybble::runtime

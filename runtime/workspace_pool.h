@@ -7,7 +7,7 @@
 #include <stop_token>
 #include <vector>
 
-#include "runtime/scheduler.h"
+#include "runtime/workspace.h"
 
 namespace nybble::runtime {
 
@@ -25,7 +25,7 @@ class WorkspacePool {
     ~Loan() {
       if (workspace_) pool_->give_back(std::move(workspace_));
     }
-    const Workspace& operator*() const { return *workspace_; }
+    Workspace& operator*() const { return *workspace_; }
 
    private:
     WorkspacePool* pool_;

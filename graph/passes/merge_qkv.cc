@@ -1,9 +1,11 @@
 // attention(linear(x,Wq) + bq, linear(x,Wk) + bk, linear(x,Wv) + bv)  ->  attention(linear(x,[Wq;Wk;Wv]) +
 // [bq;bk;bv])
 //
-// One product reads (and quantizes) x once and is three times as wide.
-#include <array>
+// One product reads (and quantizes) x once and is three times as wide. Where only first rows are queries, K
+// and V are merged and Q stays by itself.
 #include <optional>
+#include <span>
+#include <vector>
 
 #include "graph/passes/passes.h"
 #include "graph/passes/value_uses.h"
@@ -12,7 +14,7 @@
 namespace nybble::graph {
 namespace {
 
-/// One of the three: add_bias(linear(x, weight), bias), with or without the bias, read by the attention
+/// One of those: add_bias(linear(x, weight), bias), with or without the bias, read by the attention
 /// alone.
 struct Projection {
   ValueId x = -1, weight = -1, bias = -1;
@@ -32,28 +34,38 @@ std::optional<Projection> projection_of(Graph& graph, const ValueUses& uses, Val
   return result;
 }
 
-/// The three projections that `node` reads, if it is an attention whose three can be merged.
-std::optional<std::array<Projection, 3>> mergeable(Graph& graph, const ValueUses& uses, const Node& node) {
-  if (node.op != Op::attention || node.inputs.size() < 3) return std::nullopt;
-  std::array<Projection, 3> three;
-  for (std::size_t i = 0; i < 3; ++i) {
-    const auto projection = projection_of(graph, uses, node.inputs[i]);
-    if (!projection) return std::nullopt;
-    three[i] = *projection;
-    if (three[i].x != three[0].x || (three[i].bias < 0) != (three[0].bias < 0)) return std::nullopt;
-  }
-  const Shape& shape = graph.values[static_cast<std::size_t>(three[0].weight)].shape;
-  if (shape[0].size > kMaxExtent / 3) return std::nullopt;
-  return three;
+/// The inputs of an attention that would be read in one row: Q, K and V, or K and V where Q has other rows.
+std::span<const ValueId> inputs_to_merge(const Node& node) {
+  const bool is_bias = text(node, "position") == "bias";
+  if (node.inputs.size() != (is_bias ? 4 : 3)) return {};
+  const bool first = has(node, "queries") && text(node, "queries") == "first";
+  return std::span(node.inputs).subspan(first ? 1 : 0, first ? 2 : 3);
 }
 
-/// A weight that holds those of the three, end to end along extent 0.
-ValueId merged_weight(Graph& graph, std::string name, const std::array<ValueId, 3>& parts) {
-  Shape shape = graph.values[static_cast<std::size_t>(parts[0])].shape;
+/// The projections that `node` reads, if it is an attention and they can be merged; else none.
+std::vector<Projection> mergeable(Graph& graph, const ValueUses& uses, const Node& node) {
+  if (node.op != Op::attention) return {};
+  std::vector<Projection> parts;
+  for (const ValueId input : inputs_to_merge(node)) {
+    const auto projection = projection_of(graph, uses, input);
+    if (!projection) return {};
+    parts.push_back(*projection);
+    if (parts.back().x != parts[0].x || (parts.back().bias < 0) != (parts[0].bias < 0)) return {};
+  }
+  if (parts.empty()) return {};
+  const Shape& shape = graph.values[static_cast<std::size_t>(parts[0].weight)].shape;
+  if (shape[0].size > kMaxExtent / static_cast<std::int64_t>(parts.size())) return {};
+  return parts;
+}
+
+/// A weight that holds `part` of each, end to end along extent 0.
+ValueId merged_weight(Graph& graph, std::string name, const std::vector<Projection>& parts,
+                      ValueId Projection::*part) {
+  Shape shape = graph.values[static_cast<std::size_t>(parts[0].*part)].shape;
   shape[0].size = 0;
   std::vector<std::string> tensors;
-  for (const ValueId part : parts) {
-    const Value& value = graph.values[static_cast<std::size_t>(part)];
+  for (const Projection& projection : parts) {
+    const Value& value = graph.values[static_cast<std::size_t>(projection.*part)];
     shape[0].size += value.shape[0].size;
     tensors.insert(tensors.end(), value.tensors.begin(), value.tensors.end());
   }
@@ -62,12 +74,12 @@ ValueId merged_weight(Graph& graph, std::string name, const std::array<ValueId, 
 
 /// Appends the merged product (and bias) and returns its result.
 ValueId add_merged(Graph& graph, FreshNames& names, const std::string& name,
-                   const std::array<Projection, 3>& three) {
-  const auto& [q, k, v] = three;
-  const ValueId weight = merged_weight(graph, names.take(name + ".weight"), {q.weight, k.weight, v.weight});
-  if (q.bias < 0) return add_node(graph, Op::linear, names.take(name), {q.x, weight});
-  const ValueId bias = merged_weight(graph, names.take(name + ".bias"), {q.bias, k.bias, v.bias});
-  const ValueId product = add_node(graph, Op::linear, names.take(name + ".product"), {q.x, weight});
+                   const std::vector<Projection>& parts) {
+  const ValueId weight = merged_weight(graph, names.take(name + ".weight"), parts, &Projection::weight);
+  const ValueId x = parts[0].x;
+  if (parts[0].bias < 0) return add_node(graph, Op::linear, names.take(name), {x, weight});
+  const ValueId bias = merged_weight(graph, names.take(name + ".bias"), parts, &Projection::bias);
+  const ValueId product = add_node(graph, Op::linear, names.take(name + ".product"), {x, weight});
   return add_node(graph, Op::add_bias, names.take(name), {product, bias});
 }
 
@@ -80,14 +92,20 @@ void merge_qkv(Graph& graph, const PassSettings& settings) {
   // The old nodes stay in `old` while the new list grows: `uses` counts by their indices.
   Graph old = graph;
   graph.nodes.clear();
+  bool has_first_queries = false;
   for (Node node : old.nodes) {
-    if (const auto three = mergeable(old, uses, node)) {
-      const std::string name = graph.values[static_cast<std::size_t>(node.output)].name + ".qkv";
-      node.inputs.erase(node.inputs.begin(), node.inputs.begin() + 3);
-      node.inputs.insert(node.inputs.begin(), add_merged(graph, names, name, *three));
+    const std::vector<Projection> parts = mergeable(old, uses, node);
+    if (!parts.empty()) {
+      const std::string name = graph.values[static_cast<std::size_t>(node.output)].name;
+      const auto first = node.inputs.begin() + (parts.size() == 2 ? 1 : 0);
+      const ValueId merged = add_merged(graph, names, name + (parts.size() == 2 ? ".kv" : ".qkv"), parts);
+      *first = merged;
+      node.inputs.erase(first + 1, first + static_cast<std::ptrdiff_t>(parts.size()));
+      has_first_queries |= parts.size() == 2;
     }
     graph.nodes.push_back(std::move(node));
   }
+  if (has_first_queries) make_token_rows_first(graph);
   remove_dead_nodes(graph, settings);
 }
 

@@ -10,6 +10,7 @@ namespace nybble::graph {
 namespace {
 
 constexpr std::array kPasses = {
+    Pass{"prune_unread_rows", "where a head reads first rows only, others are not made", prune_unread_rows},
     Pass{"merge_qkv", "one product for query, key and value", merge_qkv},
     Pass{"fuse_bias", "a linear adds its own bias", fuse_bias},
     Pass{"fuse_activation", "a linear applies the activation that follows it", fuse_activation},
@@ -17,6 +18,12 @@ constexpr std::array kPasses = {
          fuse_residual_layernorm},
     Pass{"assign_formats", "each linear gets its weight format and, for integers, quantized rows",
          assign_formats},
+    Pass{"integer_attention", "attention quantizes queries, keys and values where the weights are integers",
+         integer_attention},
+    Pass{"fuse_norm_quantization", "a LayerNorm makes the codes of its rows beside them",
+         fuse_norm_quantization},
+    Pass{"fuse_linear_quantization", "a linear's result goes to codes block by block",
+         fuse_linear_quantization},
     Pass{"remove_dead_nodes", "what no output needs goes", remove_dead_nodes},
 };
 

@@ -43,11 +43,15 @@ void run_passes(Graph& graph, const PassRun& run);
 void check_pass_name(std::string_view name);
 
 // ---- one file each ----
+void prune_unread_rows(Graph& graph, const PassSettings& settings);
 void merge_qkv(Graph& graph, const PassSettings& settings);
 void fuse_bias(Graph& graph, const PassSettings& settings);
 void fuse_activation(Graph& graph, const PassSettings& settings);
 void fuse_residual_layernorm(Graph& graph, const PassSettings& settings);
 void assign_formats(Graph& graph, const PassSettings& settings);
+void integer_attention(Graph& graph, const PassSettings& settings);
+void fuse_norm_quantization(Graph& graph, const PassSettings& settings);
+void fuse_linear_quantization(Graph& graph, const PassSettings& settings);
 void remove_dead_nodes(Graph& graph, const PassSettings& settings);
 
 }  // namespace nybble::graph

@@ -2,6 +2,7 @@
 // read. And names for the values that a pass adds.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <string>
 #include <unordered_set>
@@ -43,6 +44,14 @@ inline void take_over_result(ValueUses& uses, Node& into, Node& folded) {
   std::swap(into.output, folded.output);
   std::swap(uses.maker[static_cast<std::size_t>(into.output)],
             uses.maker[static_cast<std::size_t>(folded.output)]);
+}
+
+/// Puts nodes that make a row a token before those that make a row a sequence, of which no token's row is
+/// ever made: so steps of one kind stand together.
+inline void make_token_rows_first(Graph& graph) {
+  std::stable_partition(graph.nodes.begin(), graph.nodes.end(), [&](const Node& node) {
+    return graph.values[static_cast<std::size_t>(node.output)].shape[0] == Extent::tokens();
+  });
 }
 
 /// Finds names that no value of the graph has.

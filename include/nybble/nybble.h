@@ -34,7 +34,8 @@ namespace nybble {
 
 namespace runtime {
 struct LoadedModel;
-}
+class StepObserver;
+}  // namespace runtime
 
 /// "0.1.0"
 NYBBLE_API std::string_view version();
@@ -69,8 +70,9 @@ struct LoadOptions {
   std::string isa;  ///< an instruction set by name; empty: $NYBBLE_ISA, else the best that runs here
   std::size_t max_tokens =
       0;  ///< cut texts to this; 0: as the model's files say (ModelInfo::max_tokens_source)
-  std::size_t batch_tokens = 4096;  ///< tokens computed at a time; memory grows with it
-  int concurrent_calls = 0;         ///< calls that compute at a time, others wait; 0: as many as threads
+  /// Tokens computed at a time; memory grows with it. Else 4096, or 1024 a thread where that is more.
+  std::optional<std::size_t> batch_tokens;
+  int concurrent_calls = 0;  ///< calls that compute at a time, others wait; 0: as many as threads
   std::vector<std::string> disabled_passes;  ///< graph passes to leave out, by name: for experiments
   /// Called after each graph pass with its name and the graph as text; may be empty.
   std::function<void(std::string_view pass, const std::string& graph)> on_pass;
@@ -97,11 +99,15 @@ struct ModelInfo {
   Weights weights = Weights::int8;
   std::string isa;
   int threads = 1;
+  int numa_nodes = 1;            ///< whose threads these are; each has a copy of the linears' weights
   std::string bits;              ///< "exact (numerics 1)" or "machine-dependent"
   std::size_t linear_bytes = 0;  ///< the linears' weights as held in memory
   std::size_t table_bytes = 0;   ///< embedding tables and vectors
   std::size_t file_bytes = 0;    ///< the weight files
   double load_seconds = 0;
+  /// Of these: reading tokenizer.json (beside all else on two threads or more); checking the files' headers
+  /// and making the graph; and quantizing and packing the weights.
+  double tokenizer_seconds = 0, graph_seconds = 0, plan_seconds = 0;
 };
 
 // ---- encoding ----
@@ -109,6 +115,8 @@ struct ModelInfo {
 struct EncodeOptions {
   std::stop_token stop;  ///< Error{cancelled} soon after it is triggered; rows written until then stay
   bool wait = true;      ///< false: Error{busy} at once where every workspace is in use
+  /// Told of every step while the call runs; for `nybble profile`, whose interface is not public.
+  runtime::StepObserver* observer = nullptr;
 };
 
 /// What happened to the texts of a call. Text that is no UTF-8 is read as U+FFFD, once for each maximal
@@ -116,6 +124,7 @@ struct EncodeOptions {
 struct EncodeReport {
   std::size_t texts = 0;
   std::size_t tokens = 0;         ///< computed, special tokens included
+  std::size_t folded = 0;         ///< texts of the same tokens as an earlier one, whose rows they got
   std::size_t cut = 0;            ///< texts cut to max_tokens
   std::size_t invalid_texts = 0;  ///< texts with invalid UTF-8
   std::size_t invalid_parts = 0;  ///< parts of them replaced by U+FFFD

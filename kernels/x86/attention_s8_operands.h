@@ -22,8 +22,7 @@ struct IntegerScratch {
   std::int32_t* q;         ///< [group along head_dim][16 rows]
   float* q_scale;          ///< [16 rows]
   float* transposed;       ///< [head_dim][16]
-  float* scores;           ///< [row][score_stride]; a row's weights take its scores' place
-  std::ptrdiff_t score_stride;
+  float* scores;           ///< [block][row][kKeysOfBlock]; a block's weights take its scores' place
   std::ptrdiff_t columns;  ///< head_dim, rounded up to 16
 };
 
@@ -32,19 +31,13 @@ inline IntegerScratch integer_scratch(const AttentionArgs& args) {
   auto* start = reinterpret_cast<std::byte*>(args.scratch);
   const auto ints = [start](std::size_t offset) { return reinterpret_cast<std::int32_t*>(start + offset); };
   const auto floats = [start](std::size_t offset) { return reinterpret_cast<float*>(start + offset); };
-  return {ints(at.keys),
-          floats(at.key_scales),
-          ints(at.key_offsets),
-          ints(at.values),
-          floats(at.value_scales),
-          ints(at.value_sums),
-          ints(at.queries),
-          floats(at.query_scales),
-          floats(at.transposed),
-          floats(at.scores),
-          static_cast<std::ptrdiff_t>(at.score_stride),
-          round_up(args.head_dim, 16)};
+  return {ints(at.keys),           floats(at.key_scales), ints(at.key_offsets),       ints(at.values),
+          floats(at.value_scales), ints(at.value_sums),   ints(at.queries),           floats(at.query_scales),
+          floats(at.transposed),   floats(at.scores),     round_up(args.head_dim, 16)};
 }
+
+/// Keys whose scores stand side by side.
+inline constexpr int kKeysOfBlock = 64;
 
 /// How a set multiplies in this call.
 template <class L, bool Wide>
@@ -79,15 +72,21 @@ template <class V, int Group>
   }
 }
 
-/// Quantizes `count` ≤ 16 rows of Q or K: groups of codes to `to`, [group][16]; returns their scales.
-template <class V, int Group>
-inline V quantize_block(const float* x, std::ptrdiff_t ld, int count, int head_dim, float* transposed,
-                        std::int32_t* to) {
+/// quantize_block, of 16 rows and whole registers of head_dim where Whole.
+template <class V, int Group, bool Whole>
+[[gnu::noinline]] V quantize_rows(const float* x, std::ptrdiff_t ld, int count, int head_dim,
+                                  float* transposed, std::int32_t* to) {
   V most = V::set(0.0F);
   for (int d = 0; d < head_dim; d += 16) {
     V rows[16];
 #pragma GCC unroll 16
-    for (int i = 0; i < 16; ++i) rows[i] = i < count ? load_at<V>(x + i * ld, d, head_dim) : V::set(0.0F);
+    for (int i = 0; i < 16; ++i) {
+      if constexpr (Whole) {
+        rows[i] = V::load(x + i * ld + d);
+      } else {
+        rows[i] = i < count ? load_at<V>(x + i * ld, d, head_dim) : V::set(0.0F);
+      }
+    }
     V::transpose(rows);
 #pragma GCC unroll 16
     for (int i = 0; i < 16; ++i)
@@ -101,6 +100,15 @@ inline V quantize_block(const float* x, std::ptrdiff_t ld, int count, int head_d
     store_group<V, Group>(group, to);
   }
   return codes.scale;
+}
+
+/// Quantizes `count` ≤ 16 rows of Q or K: groups of codes to `to`, [group][16]; returns their scales.
+template <class V, int Group>
+inline V quantize_block(const float* x, std::ptrdiff_t ld, int count, int head_dim, float* transposed,
+                        std::int32_t* to) {
+  const bool is_whole = count == 16 && head_dim % 16 == 0;
+  return (is_whole ? quantize_rows<V, Group, true> : quantize_rows<V, Group, false>)(x, ld, count, head_dim,
+                                                                                     transposed, to);
 }
 
 /// -128 · ΣK for 16 keys.

@@ -16,6 +16,7 @@ struct LanesAvx2 {
   static constexpr int kRows = 6;     ///< queries of a tile
   static constexpr int kVectors = 2;  ///< of a tile: 12 sums of 16 registers
   static constexpr bool kBytes = false;
+  static constexpr int kWordsBegin[4] = {0, 8, 16, 24}, kWordsOrder[8] = {0, 1, 4, 5, 2, 3, 6, 7};
 
   static Int zero() { return _mm256_setzero_si256(); }
   static Int load(const void* p) { return _mm256_loadu_si256(static_cast<const __m256i*>(p)); }
@@ -38,16 +39,16 @@ struct LanesAvx2 {
   static Float subtract(Float a, Float b) { return _mm256_sub_ps(a, b); }
   static Float fma(Float a, Float b, Float c) { return _mm256_fmadd_ps(a, b, c); }
   static Float max(Float a, Float b) { return _mm256_max_ps(a, b); }
-  static float largest(Float a) {
-    const __m128 four = _mm_max_ps(_mm256_castps256_ps128(a), _mm256_extractf128_ps(a, 1));
-    const __m128 two = _mm_max_ps(four, _mm_movehl_ps(four, four));
-    return _mm_cvtss_f32(_mm_max_ss(two, _mm_movehdup_ps(two)));
-  }
   static Float to_float(Int a) { return _mm256_cvtepi32_ps(a); }
-  static std::int32_t sum(Int a) {
-    const __m128i four = _mm_add_epi32(_mm256_castsi256_si128(a), _mm256_extracti128_si256(a, 1));
-    const __m128i two = _mm_add_epi32(four, _mm_unpackhi_epi64(four, four));
-    return _mm_cvtsi128_si32(_mm_add_epi32(two, _mm_shuffle_epi32(two, 1)));
+  static Int shift_left_15(Int a) { return _mm256_slli_epi32(a, 15); }
+  [[gnu::always_inline]] static void store_largest(const Float (&a)[8], float* to) {
+    store_floats(to, fold<Greater>(a));
+  }
+  [[gnu::always_inline]] static void store_sums(const Int (&a)[8], std::int32_t* to) {
+    Float floats[8];
+#pragma GCC unroll 8
+    for (int i = 0; i < 8; ++i) floats[i] = _mm256_castsi256_ps(a[i]);
+    store(to, _mm256_castps_si256(fold<Sum>(floats)));
   }
 
   static Float total(Int sum, const double* partial, Int offset) {
@@ -63,38 +64,67 @@ struct LanesAvx2 {
     _mm256_storeu_pd(partial + 4, _mm256_add_pd(_mm256_loadu_pd(partial + 4), high));
   }
 
-  /// As LanesAvx512's; -64 stands for all below it, where every weight is 0.
+  /// magic + 2^n · Σ c[j]·(z - n)^j, n = rint(z), for z ≤ 0, rounded: the weight in the low bits. Four
+  /// registers go side by side: one alone is a chain of 35 cycles. Below -64, NaN included, z is -64, where
+  /// the weight is 0. The scale is 2^(n - 1), made of the bits of n + 126, and the polynomial doubled.
   template <int N>
-  static Float weights(const float (&c)[N], Float z) {
-    z = max(z, set(-64.0F));
-    const Float shift = set(0x1.8p+23F), shifted = _mm256_add_ps(z, shift);  // rint(z) in the low bits
-    const Float r = subtract(z, subtract(shifted, shift));
-    Float p = set(c[N - 1]);
+  static void weigh(const float (&c)[N], Float (&z)[4], float magic) {
+    const Float shift = set(0x1.8p+23F + 126), least = set(-64.0F);
+    Float shifted[4], p[4];
+#pragma GCC unroll 4
+    for (int i = 0; i < 4; ++i) {
+      z[i] = _mm256_castsi256_ps(_mm256_min_epu32(_mm256_castps_si256(z[i]), _mm256_castps_si256(least)));
+    }
+#pragma GCC unroll 4
+    for (int i = 0; i < 4; ++i) shifted[i] = _mm256_add_ps(z[i], shift);
+#pragma GCC unroll 4
+    for (int i = 0; i < 4; ++i) z[i] = subtract(z[i], subtract(shifted[i], shift));
+#pragma GCC unroll 4
+    for (int i = 0; i < 4; ++i) p[i] = fma(set(2 * c[N - 1]), z[i], set(2 * c[N - 2]));
+#pragma GCC unroll 4
+    for (int i = 0; i < 4; ++i) {
+      shifted[i] = _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_castps_si256(shifted[i]), 23));
+    }
 #pragma GCC unroll 8
-    for (int j = N - 2; j >= 0; --j) p = fma(p, r, set(c[j]));
-    const Int exponent = _mm256_slli_epi32(_mm256_castps_si256(shifted), 23);
-    return _mm256_castsi256_ps(_mm256_add_epi32(_mm256_castps_si256(p), exponent));
+    for (int j = N - 3; j >= 0; --j) {
+#pragma GCC unroll 4
+      for (int i = 0; i < 4; ++i) p[i] = fma(p[i], z[i], set(2 * c[j]));
+    }
+#pragma GCC unroll 4
+    for (int i = 0; i < 4; ++i) z[i] = fma(p[i], shifted[i], set(magic));
   }
 
-  /// rint(w) as 16 bits, less 32768 if Flip.
-  template <bool Flip>
-  static Int pack_words(Float a, Float b) {
-    Int words = _mm256_packus_epi32(_mm256_cvtps_epi32(a), _mm256_cvtps_epi32(b));
-    if (Flip) words = _mm256_xor_si256(words, _mm256_set1_epi16(-32768));
-    return _mm256_permute4x64_epi64(words, 0xD8);
-  }
-  /// rint(w) as 32 bytes.
-  static Int pack_bytes(const Float (&w)[4]) {
-    const Int low = _mm256_packs_epi32(_mm256_cvtps_epi32(w[0]), _mm256_cvtps_epi32(w[1]));
-    const Int high = _mm256_packs_epi32(_mm256_cvtps_epi32(w[2]), _mm256_cvtps_epi32(w[3]));
-    const Int order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
-    return _mm256_permutevar8x32_epi32(_mm256_packus_epi16(low, high), order);
-  }
+  static Int pack_words(Float a, Float b) { return _mm256_packus_epi32(low_words(a), low_words(b)); }
 
  private:
   static __m256d total_of(__m128i sum, const double* partial, __m128i offset) {
     const __m256d known = _mm256_add_pd(_mm256_cvtepi32_pd(sum), _mm256_loadu_pd(partial));
     return _mm256_fmadd_pd(_mm256_cvtepi32_pd(offset), _mm256_set1_pd(32768), known);
+  }
+  struct Greater {
+    static Float of(Float a, Float b) { return _mm256_max_ps(a, b); }
+  };
+  struct Sum {
+    static Float of(Float a, Float b) {
+      return _mm256_castsi256_ps(_mm256_add_epi32(_mm256_castps_si256(a), _mm256_castps_si256(b)));
+    }
+  };
+  template <class F>
+  [[gnu::always_inline]] static Float fold(const Float (&a)[8]) {
+    Float four[4], two[2];
+#pragma GCC unroll 4
+    for (int i = 0; i < 4; ++i) {
+      four[i] = F::of(_mm256_unpacklo_ps(a[2 * i], a[2 * i + 1]), _mm256_unpackhi_ps(a[2 * i], a[2 * i + 1]));
+    }
+#pragma GCC unroll 2
+    for (int i = 0; i < 2; ++i) {
+      two[i] = F::of(_mm256_shuffle_ps(four[2 * i], four[2 * i + 1], 0x44),
+                     _mm256_shuffle_ps(four[2 * i], four[2 * i + 1], 0xEE));
+    }
+    return F::of(_mm256_permute2f128_ps(two[0], two[1], 0x20), _mm256_permute2f128_ps(two[0], two[1], 0x31));
+  }
+  static Int low_words(Float a) {
+    return _mm256_and_si256(_mm256_castps_si256(a), _mm256_set1_epi32(0xFFFF));
   }
 };
 
@@ -102,9 +132,13 @@ struct LanesAvx2 {
 /// The same with vpdpbusd and vpdpwssd in VEX encoding.
 struct LanesAvxVnni : LanesAvx2 {
   static constexpr bool kBytes = true;
+  static constexpr int kBytesBegin[4] = {0, 2, 8, 10}, kBytesOrder[4] = {0, 4, 1, 5};
 
   static Int dot_pairs(Int sum, Int a, Int b) { return _mm256_dpwssd_avx_epi32(sum, a, b); }
   static Int dot_quads(Int sum, Int a, Int b) { return _mm256_dpbusd_avx_epi32(sum, a, b); }
+  static Int pack_bytes(const Float (&w)[4]) {
+    return _mm256_packus_epi16(pack_words(w[0], w[1]), pack_words(w[2], w[3]));
+  }
 };
 #endif
 

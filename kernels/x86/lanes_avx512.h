@@ -14,8 +14,10 @@ struct LanesAvx512 {
   using Float = __m512;
   static constexpr int kLanes = 16;
   static constexpr int kRows = 8;        ///< queries of a tile
-  static constexpr int kVectors = 3;     ///< of a tile: 24 sums of 32 registers
+  static constexpr int kVectors = 2;     ///< of a tile: 16 sums of 32 registers
   static constexpr bool kBytes = false;  ///< no exact product of bytes
+  /// Where a block's weights stand: the first group of every 16 keys, and the groups of those 16.
+  static constexpr int kWordsBegin[4] = {0, 8, 16, 24}, kWordsOrder[8] = {0, 1, 2, 3, 4, 5, 6, 7};
 
   static Int zero() { return _mm512_setzero_si512(); }
   static Int load(const void* p) { return _mm512_loadu_si512(p); }
@@ -39,9 +41,19 @@ struct LanesAvx512 {
   static Float subtract(Float a, Float b) { return _mm512_sub_ps(a, b); }
   static Float fma(Float a, Float b, Float c) { return _mm512_fmadd_ps(a, b, c); }
   static Float max(Float a, Float b) { return _mm512_max_ps(a, b); }
-  static float largest(Float a) { return _mm512_reduce_max_ps(a); }
   static Float to_float(Int a) { return _mm512_cvtepi32_ps(a); }
-  static std::int32_t sum(Int a) { return _mm512_reduce_add_epi32(a); }
+  static Int shift_left_15(Int a) { return _mm512_slli_epi32(a, 15); }
+  /// The greatest lane of each register.
+  [[gnu::always_inline]] static void store_largest(const Float (&a)[8], float* to) {
+    store_lanes(fold<Greater>(a), to);
+  }
+  /// The sum of each register's lanes.
+  [[gnu::always_inline]] static void store_sums(const Int (&a)[8], std::int32_t* to) {
+    Float floats[8];
+#pragma GCC unroll 8
+    for (int i = 0; i < 8; ++i) floats[i] = _mm512_castsi512_ps(a[i]);
+    store_lanes(fold<Sum>(floats), to);
+  }
 
   /// float(sum + partial + 32768 · offset), rounded once; partial and what is stored there are whole numbers.
   static Float total(Int sum, const double* partial, Int offset) {
@@ -58,41 +70,79 @@ struct LanesAvx512 {
     _mm512_storeu_pd(partial + 8, _mm512_add_pd(_mm512_loadu_pd(partial + 8), high));
   }
 
-  /// 2^n · Σ c[j]·(z - n)^j, n = rint(z), for z ≤ 0; 0 for -infinity, where vreduceps gives +0 and vscalefps
-  /// 0. z - n is exact, so vreduceps has nothing to round: with another mode than to nearest it would round
-  /// in that mode.
+  /// magic + 2^n · Σ c[j]·(z - n)^j, n = rint(z), for z ≤ 0, rounded: the weight in the low bits. Four
+  /// registers go side by side: one alone is a chain of 35 cycles. Below -64, NaN included, z is -64, where
+  /// the weight is 0. The scale is 2^(n - 1), made of the bits of n + 126, and the polynomial doubled.
   template <int N>
-  static Float weights(const float (&c)[N], Float z) {
-    const Float r = _mm512_reduce_ps(z, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC), n = subtract(z, r);
-    Float p = set(c[N - 1]);
+  static void weigh(const float (&c)[N], Float (&z)[4], float magic) {
+    const Float shift = set(0x1.8p+23F + 126), least = set(-64.0F);
+    Float shifted[4], p[4];
+#pragma GCC unroll 4
+    for (int i = 0; i < 4; ++i) {
+      z[i] = _mm512_castsi512_ps(_mm512_min_epu32(_mm512_castps_si512(z[i]), _mm512_castps_si512(least)));
+    }
+#pragma GCC unroll 4
+    for (int i = 0; i < 4; ++i) shifted[i] = _mm512_add_ps(z[i], shift);
+#pragma GCC unroll 4
+    for (int i = 0; i < 4; ++i) z[i] = subtract(z[i], subtract(shifted[i], shift));
+#pragma GCC unroll 4
+    for (int i = 0; i < 4; ++i) p[i] = fma(set(2 * c[N - 1]), z[i], set(2 * c[N - 2]));
+#pragma GCC unroll 4
+    for (int i = 0; i < 4; ++i) {
+      shifted[i] = _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_castps_si512(shifted[i]), 23));
+    }
 #pragma GCC unroll 8
-    for (int j = N - 2; j >= 0; --j) p = fma(p, r, set(c[j]));
-    return _mm512_scalef_ps(p, n);
+    for (int j = N - 3; j >= 0; --j) {
+#pragma GCC unroll 4
+      for (int i = 0; i < 4; ++i) p[i] = fma(p[i], z[i], set(2 * c[j]));
+    }
+#pragma GCC unroll 4
+    for (int i = 0; i < 4; ++i) z[i] = fma(p[i], shifted[i], set(magic));
   }
 
-  /// rint(w) as 16 bits, less 32768 if Flip: adding 2^23 leaves them in the low bits, and one permutation
-  /// takes those of 32 floats.
-  template <bool Flip>
+  /// The low 16 bits of 32 floats.
   static Int pack_words(Float a, Float b) {
-    const Float shift = set(Flip ? 0x1.01p+23F : 0x1p+23F);
-    const Int low = _mm512_castps_si512(_mm512_add_ps(a, shift)),
-              high = _mm512_castps_si512(_mm512_add_ps(b, shift));
-    return _mm512_permutex2var_epi16(low, _mm512_loadu_si512(kEvenWords), high);
-  }
-  /// rint(w) as 64 bytes.
-  static Int pack_bytes(const Float (&w)[4]) {
-    const Int bytes = _mm512_packus_epi16(pack_words<false>(w[0], w[1]), pack_words<false>(w[2], w[3]));
-    return _mm512_permutexvar_epi64(_mm512_setr_epi64(0, 2, 4, 6, 1, 3, 5, 7), bytes);
+    return _mm512_permutex2var_epi16(_mm512_castps_si512(a), _mm512_loadu_si512(kEvenWords),
+                                     _mm512_castps_si512(b));
   }
 
  private:
-  static constexpr std::int16_t kEvenWords[32] = {0,  2,  4,  6,  8,  10, 12, 14, 16, 18, 20,
-                                                  22, 24, 26, 28, 30, 32, 34, 36, 38, 40, 42,
-                                                  44, 46, 48, 50, 52, 54, 56, 58, 60, 62};
-
   static __m512d total_of(__m256i sum, const double* partial, __m256i offset) {
     const __m512d known = _mm512_add_pd(_mm512_cvtepi32_pd(sum), _mm512_loadu_pd(partial));
     return _mm512_fmadd_pd(_mm512_cvtepi32_pd(offset), _mm512_set1_pd(32768), known);
+  }
+  static constexpr std::int16_t kEvenWords[32] = {0,  2,  4,  6,  8,  10, 12, 14, 16, 18, 20,
+                                                  22, 24, 26, 28, 30, 32, 34, 36, 38, 40, 42,
+                                                  44, 46, 48, 50, 52, 54, 56, 58, 60, 62};
+  struct Greater {
+    static Float of(Float a, Float b) { return _mm512_max_ps(a, b); }
+  };
+  struct Sum {
+    static Float of(Float a, Float b) {
+      return _mm512_castsi512_ps(_mm512_add_epi32(_mm512_castps_si512(a), _mm512_castps_si512(b)));
+    }
+  };
+  /// Lanes 0..3 and 8..11 of the result are what becomes of the 8 registers; each step halves them.
+  template <class F>
+  [[gnu::always_inline]] static Float fold(const Float (&a)[8]) {
+    Float four[4], two[2];
+#pragma GCC unroll 4
+    for (int i = 0; i < 4; ++i) {
+      four[i] = F::of(_mm512_unpacklo_ps(a[2 * i], a[2 * i + 1]), _mm512_unpackhi_ps(a[2 * i], a[2 * i + 1]));
+    }
+#pragma GCC unroll 2
+    for (int i = 0; i < 2; ++i) {
+      two[i] = F::of(_mm512_shuffle_ps(four[2 * i], four[2 * i + 1], 0x44),
+                     _mm512_shuffle_ps(four[2 * i], four[2 * i + 1], 0xEE));
+    }
+    const Float one =
+        F::of(_mm512_shuffle_f32x4(two[0], two[1], 0x88), _mm512_shuffle_f32x4(two[0], two[1], 0xDD));
+    return F::of(one, _mm512_shuffle_f32x4(one, one, 0xB1));
+  }
+  static void store_lanes(Float a, void* to) {
+    auto* p = static_cast<float*>(to);
+    _mm_storeu_ps(p, _mm512_castps512_ps128(a));
+    _mm_storeu_ps(p + 4, _mm512_extractf32x4_ps(a, 2));
   }
 };
 
@@ -100,10 +150,15 @@ struct LanesAvx512 {
 /// The same with vpdpbusd and vpdpwssd.
 struct LanesAvx512Vnni : LanesAvx512 {
   static constexpr bool kBytes = true;
+  static constexpr int kBytesBegin[4] = {0, 8, 2, 10}, kBytesOrder[4] = {0, 1, 4, 5};
 
   static Int dot_pairs(Int sum, Int a, Int b) { return _mm512_dpwssd_epi32(sum, a, b); }
   /// sum + Σ a·b of quads of bytes, a unsigned, b signed.
   static Int dot_quads(Int sum, Int a, Int b) { return _mm512_dpbusd_epi32(sum, a, b); }
+  /// The low bytes of 64 floats, in the order above.
+  static Int pack_bytes(const Float (&w)[4]) {
+    return _mm512_packus_epi16(pack_words(w[0], w[1]), pack_words(w[2], w[3]));
+  }
 };
 #endif
 

@@ -32,6 +32,16 @@ class BenchModel(ProgramTest):
         self.assertEqual(self.timing("--lengths-file", self.folder / "lengths")["tokens"], 70)
         self.assertEqual(self.timing("--lengths-file", "-", stdin=b"5")["tokens"], 5)
 
+    def test_lengths_are_kept_whatever_the_model_cuts_texts_to(self):
+        self.assertEqual(self.timing("--max-tokens", "8", "--lengths", f"{MICRO_POSITIONS},9")["tokens"], MICRO_POSITIONS + 9)
+
+    def test_texts_are_embedded_as_nybble_embed_embeds_them(self):
+        (self.folder / "texts").write_text("some words\n\nand more words\n" * 30)
+        for threads in (1, 3):
+            self.timing("--threads", threads, "--texts-file", self.folder / "texts", "-o", self.folder / "rows.f32")
+            self.succeed("embed", "-o", self.folder / "same.f32", self.folder / "texts")
+            self.assertEqual((self.folder / "rows.f32").read_bytes(), (self.folder / "same.f32").read_bytes())
+
     def test_ids_are_encoded_as_they_are_and_stored_in_order(self):
         (self.folder / "ids").write_text(as_lines(SEQUENCES))
         output = self.folder / "rows.f32"
@@ -79,6 +89,8 @@ class BenchModel(ProgramTest):
                                   (["--lengths-file", self.folder / "none"], "none", "No such file")):
             self.assert_sentence(run("bench", "model", *arguments), *parts, code=1)
         for arguments, *parts in (([], "--lengths", "--serve-stdin"), (["--lengths", "5", "--serve-stdin"], "--lengths"),
+                                  (["--serve-stdin", "--rounds", "5"], "--rounds", "--serve-stdin"),
+                                  (["--serve-stdin", "-o", "rows.npy"], "--output", "--serve-stdin"),
                                   (["--lengths", "5", "--rounds", "0"], "--rounds"), (["--lengths", "5,x"], "--lengths", "'x'")):
             self.assert_sentence(run("bench", "model", *arguments), *parts, code=2)
 

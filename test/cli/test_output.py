@@ -16,7 +16,7 @@ import unittest
 from nybble_program import MICRO_HIDDEN, ProgramTest, environment, main, run, start
 
 NAMES = ["rows.jsonl", "rows.npy", "rows.f32"]
-FEW, MANY = b"one\ntwo\n", b"a few words of text\n" * 3000
+FEW, MANY = b"one\ntwo\n", b"".join(b"text %d of many\n" % number for number in range(3000))
 
 
 def wait_for(condition, process):

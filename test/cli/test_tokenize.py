@@ -110,8 +110,8 @@ class Similarity(ProgramTest):
 
 
 class Explain(ProgramTest):
-    PASSES = ["merge_qkv", "fuse_bias", "fuse_activation", "fuse_residual_layernorm", "assign_formats",
-              "remove_dead_nodes"]
+    PASSES = ["prune_unread_rows", "merge_qkv", "fuse_bias", "fuse_activation", "fuse_residual_layernorm", "assign_formats",
+              "integer_attention", "fuse_norm_quantization", "fuse_linear_quantization", "remove_dead_nodes"]
 
     def test_info_shows_what_a_model_is(self):
         for model, parts in ((MICRO, ["bert", "layers +1, hidden 40, heads 5, intermediate 70, activation gelu",
@@ -126,7 +126,10 @@ class Explain(ProgramTest):
 
     def test_the_plan_has_a_line_a_step_with_shapes_and_the_kernel_by_name(self):
         text = self.succeed("explain", "--isa", "scalar").decode()
-        self.assertEqual(text.count("gemm_u8s8_scalar"), 4)  # q, k, v as one; output; two of the FFN
+        # Under its cls pool q apart from k and v; output; two of the FFN.
+        self.assertEqual(text.count("gemm_u8s8_scalar"), 5)
+        mean = self.succeed("explain", "--isa", "scalar", "--pooling", "mean").decode()
+        self.assertEqual(mean.count("gemm_u8s8_scalar"), 4)  # q, k, v as one
         self.assertIn("f32[tokens,40]", text)
         self.assertIn("numerics", text)
         plain = self.succeed("explain", "--weights", "f32").decode()

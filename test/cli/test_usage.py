@@ -10,17 +10,18 @@ from nybble_program import MICRO, PROGRAM, ProgramTest, environment, main, run, 
 MODEL = ["--model"]
 PLAN = MODEL + ["--weights", "--threads", "--isa"]
 ALL = PLAN + ["--pooling", "--normalize", "--no-normalize", "--max-tokens", "--batch-tokens"]
+INPUTS = ["--lengths", "--lengths-file", "--ids-file", "--texts-file"]
 OPTIONS = {
     "embed": ALL + ["--strict", "--field", "--format", "-o", "--output"],
-    "tokenize": MODEL + ["--max-tokens"],
+    "tokenize": MODEL + ["--max-tokens", "--decode", "--special"],
     "similarity": ALL,
     "info": PLAN,
     "explain": ALL + ["--graph", "--dump-after", "--disable-pass"],
     "isa": ["--json"],
+    "profile": ALL + INPUTS + ["--rounds", "--json", "--trace"],
     "bench": [],
     "bench kernels": ["--isa", "--op", "--shapes", "--rows", "--quick", "--rounds", "--stream", "--json", "--svg"],
-    "bench model": ALL + ["--lengths", "--lengths-file", "--ids-file", "--serve-stdin", "--rounds", "--json", "-o",
-                          "--output"],
+    "bench model": ALL + INPUTS + ["--serve-stdin", "--rounds", "--json", "-o", "--output"],
 }
 
 

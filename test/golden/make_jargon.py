@@ -1,7 +1,7 @@
 """Makes test/golden/jargon: texts from the checked-in sample of the Jargon File, their ids, and the embeddings that
 sentence-transformers gives them in FP32 on PyTorch. Run by tools/goldens.
 
-  python make_jargon.py              texts.txt, ids.jsonl and embeddings.npy from sample.txt
+  python make_jargon.py              texts.txt, ids.jsonl, embeddings.npy, long.txt and long.npy from sample.txt
   python make_jargon.py --sample     sample.txt from the Jargon File ($NYBBLE_JARGON, a jargon.dict.dz)
 """
 import argparse
@@ -13,12 +13,16 @@ import re
 
 HERE = pathlib.Path(__file__).parent / "jargon"
 LIMIT = 256  # tokens that the default model reads
+LONG_LIMIT = 512  # tokens that it has positions for
 
 # Token counts, [CLS] and [SEP] included, that stand on either side of a block, a panel or the limit.
 EXACT_LENGTHS = [*range(3, 20), *range(30, 36), 47, 48, 49, *range(62, 68), 80, 95, 96, 97, 112, *range(126, 132), 144,
                  159, 160, 161, 176, 191, 192, 193, 208, 224, 240, *range(252, 260), 300]
 LONG_LENGTHS = [400, 512, 513, 800, 1500, 2500]
 NATURAL_TEXTS = 130
+# Of the texts in long.txt: 256 to 512 tokens, among them multiples of 16 and their neighbours.
+LONG_TEXTS = [256, 257, 263, 271, 272, 285, 300, 319, 320, 321, 333, 347, 360, 375, 384, 385, 400, 416, 431, 447, 448, 463,
+              480, 495, 511, 512]
 
 # Texts that an encyclopaedia of hackers does not hold. No line holds "\n" or ends with "\r".
 UNUSUAL = [
@@ -116,6 +120,16 @@ def make_texts(tokenizer):
     return texts
 
 
+def make_long_texts(tokenizer):
+    """Runs of words as they stand, from the middle of the sample on."""
+    words = " ".join(paragraphs((HERE / "sample.txt").read_text(encoding="utf-8"))).split()
+    texts, start = [], len(words) // 2
+    for length in LONG_TEXTS:
+        text, start = exact_text(tokenizer, words, length, start)
+        texts.append(text)
+    return texts
+
+
 def write_ids(tokenizer, texts):
     with open(HERE / "ids.jsonl", "w", encoding="utf-8") as out:
         for text in texts:
@@ -124,7 +138,7 @@ def write_ids(tokenizer, texts):
             out.write(json.dumps({"ids": kept, "tokens_of_whole_text": len(ids)}, separators=(",", ":")) + "\n")
 
 
-def write_embeddings(folder, texts):
+def write_embeddings(folder, texts, limit, name):
     """One text at a time and on one thread, so that neither padding nor a partition of sums is in the numbers."""
     import numpy
     import torch
@@ -133,9 +147,15 @@ def write_embeddings(folder, texts):
     torch.set_num_threads(1)
     model = SentenceTransformer(folder, device="cpu", model_kwargs={"attn_implementation": "eager"})
     assert model.max_seq_length == LIMIT and model[0].auto_model.dtype == torch.float32
+    model.max_seq_length = limit
     rows = model.encode(texts, batch_size=1, convert_to_numpy=True)
     assert rows.dtype == numpy.float32 and numpy.allclose((rows * rows).sum(axis=1), 1, atol=1e-5)
-    numpy.save(HERE / "embeddings.npy", rows)
+    numpy.save(HERE / name, rows)
+
+
+def write_lines(texts, name):
+    assert not any("\n" in text or text.endswith("\r") for text in texts)
+    (HERE / name).write_bytes("".join(text + "\n" for text in texts).encode())
 
 
 def main():
@@ -150,10 +170,12 @@ def main():
     tokenizer.no_padding()
     tokenizer.no_truncation()
     texts = make_texts(tokenizer)
-    assert not any("\n" in text or text.endswith("\r") for text in texts)
-    (HERE / "texts.txt").write_bytes("".join(text + "\n" for text in texts).encode())
+    write_lines(texts, "texts.txt")
     write_ids(tokenizer, texts)
-    write_embeddings(folder, texts)
+    write_embeddings(folder, texts, LIMIT, "embeddings.npy")
+    long_texts = make_long_texts(tokenizer)
+    write_lines(long_texts, "long.txt")
+    write_embeddings(folder, long_texts, LONG_LIMIT, "long.npy")
 
 
 if __name__ == "__main__":

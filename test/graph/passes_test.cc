@@ -57,6 +57,98 @@ std::string plain(const std::string& p) { return "%" + p + " : f32[tokens,4] = l
 
 }  // namespace
 
+TEST_CASE("prune_unread_rows makes only the rows that a cls pool reads, and K and V before them") {
+  const std::string head =
+      "input %x : f32[tokens,4]\nweight %wq : f32[4,4] = \"q.w\"\nweight %wk : f32[4,4] = \"k.w\"\n"
+      "weight %wv : f32[4,4] = \"v.w\"\nweight %g : f32[4] = \"g\"\nweight %b : f32[4] = \"b\"\n";
+  const std::string heads = "{head_dim = 2, heads = 2, position = \"none\", ";
+  REQUIRE(after(prune_unread_rows,
+                head +
+                    "%q : f32[tokens,4] = linear(%x, %wq)\n%k : f32[tokens,4] = linear(%x, %wk)\n"
+                    "%v : f32[tokens,4] = linear(%x, %wv)\n"
+                    "%a : f32[tokens,4] = attention(%q, %k, %v) " +
+                    heads +
+                    "scale = 0.5, window = 0}\n%s : f32[tokens,4] = add(%a, %x)\n"
+                    "%y : f32[tokens,4] = layernorm(%s, %g, %b) {epsilon = 1e-12}\n"
+                    "%p : f32[sequences,4] = pool(%y) {mode = \"cls\"}\n"
+                    "%u : f32[sequences,4] = l2_normalize(%p)\noutput o = %u\n") ==
+          head +
+              "%k : f32[tokens,4] = linear(%x, %wk)\n%v : f32[tokens,4] = linear(%x, %wv)\n"
+              "%x.first : f32[sequences,4] = pool(%x) {mode = \"cls\"}\n"
+              "%q : f32[sequences,4] = linear(%x.first, %wq)\n"
+              "%a : f32[sequences,4] = attention(%q, %k, %v) " +
+              heads +
+              "queries = \"first\", scale = 0.5, window = 0}\n"
+              "%s : f32[sequences,4] = add(%a, %x.first)\n"
+              "%y : f32[sequences,4] = layernorm(%s, %g, %b) {epsilon = 1e-12}\n"
+              "%u : f32[sequences,4] = l2_normalize(%y)\noutput o = %u\n");
+}
+
+TEST_CASE("prune_unread_rows takes the first queries of merged rows, and gives an output its rows and name") {
+  const std::string head = "input %x : f32[tokens,12]\n";
+  REQUIRE(
+      after(prune_unread_rows, head +
+                                   "%a : f32[tokens,4] = attention(%x) {head_dim = 2, heads = 2, position = "
+                                   "\"none\", scale = 0.5, window = 7}\n%y : f32[tokens,4] = "
+                                   "l2_normalize(%a)\n%p : f32[sequences,4] = pool(%y) {mode = \"cls\"}\n"
+                                   "output o = %p\n") ==
+      head +
+          "%a : f32[sequences,4] = attention(%x) {head_dim = 2, heads = 2, position = \"none\", queries = "
+          "\"first\", scale = 0.5, window = 7}\n%p : f32[sequences,4] = l2_normalize(%a)\noutput o = %p\n");
+}
+
+TEST_CASE("prune_unread_rows leaves alone what is read in other rows, or must stay what it is") {
+  const std::string norm = kHead + "%y : f32[tokens,4] = layernorm(%x, %g, %b) {epsilon = 1e-12}\n";
+  const std::string cls = "%p : f32[sequences,4] = pool(%y) {mode = \"cls\"}\noutput o = %p\n";
+  REQUIRE_FALSE(unchanged(prune_unread_rows, norm + cls));
+  SECTION("by a mean") {
+    const std::string mean = "%m : f32[sequences,4] = pool(%y) {mode = \"mean\"}\noutput m = %m\n";
+    REQUIRE(unchanged(prune_unread_rows, norm + cls + mean));
+  }
+  SECTION("as an output") { REQUIRE(unchanged(prune_unread_rows, norm + cls + "output t = %y\n")); }
+  SECTION("through another node") {
+    const std::string more = "%z : f32[tokens,4] = l2_normalize(%y)\noutput t = %z\n";
+    REQUIRE(unchanged(prune_unread_rows, norm + cls + more));
+  }
+  SECTION("the keys of an attention") {
+    const std::string keys =
+        "%a : f32[tokens,4] = attention(%x, %y, %x) {head_dim = 2, heads = 2, position = \"none\", scale = "
+        "0.5, window = 0}\noutput t = %a\n";
+    REQUIRE(unchanged(prune_unread_rows, norm + cls + keys));
+  }
+  SECTION("rows of a table") {
+    REQUIRE(unchanged(prune_unread_rows,
+                      "input %i : i32[tokens]\nweight %w : f32[4,4] = \"w\"\n"
+                      "%y : f32[tokens,4] = embed_sum(%i, %i, %i, %w, %w, %w)\n" +
+                          cls));
+  }
+  SECTION("a product, which cannot be an output") {
+    REQUIRE(unchanged(prune_unread_rows, kHead + "%y : f32[tokens,4] = linear(%x, %w)\n" + cls));
+  }
+  SECTION("a second output of the same rows") {
+    const std::string second = "%p2 : f32[sequences,4] = pool(%y) {mode = \"cls\"}\noutput o2 = %p2\n";
+    REQUIRE(unchanged(prune_unread_rows, norm + cls + second));
+  }
+}
+
+TEST_CASE("merge_qkv merges K and V where the queries have other rows, and puts them first") {
+  const std::string weights = "input %x : f32[tokens,4]\nweight %wq : f32[4,4] = \"q.w\"\n";
+  const std::string q =
+      "%x.first : f32[sequences,4] = pool(%x) {mode = \"cls\"}\n%q : f32[sequences,4] = linear(%x.first, "
+      "%wq)\n";
+  const std::string rest =
+      "{head_dim = 2, heads = 2, position = \"none\", queries = \"first\", scale = 0.5, "
+      "window = 0}\noutput o = %a\n";
+  REQUIRE(after(merge_qkv, weights + "weight %wk : f32[4,4] = \"k.w\"\nweight %wv : f32[4,4] = \"v.w\"\n" +
+                               q +
+                               "%k : f32[tokens,4] = linear(%x, %wk)\n%v : f32[tokens,4] = linear(%x, %wv)\n"
+                               "%a : f32[sequences,4] = attention(%q, %k, %v) " +
+                               rest) == weights +
+                                            "weight %a.kv.weight : f32[8,4] = \"k.w\", \"v.w\"\n"
+                                            "%a.kv : f32[tokens,8] = linear(%x, %a.kv.weight)\n" +
+                                            q + "%a : f32[sequences,4] = attention(%q, %a.kv) " + rest);
+}
+
 TEST_CASE("merge_qkv makes one product and one bias of three") {
   REQUIRE(after(merge_qkv, attention_of(biased("q"), biased("k"), biased("v"))) ==
           "input %x : f32[tokens,4]\ninput %x2 : f32[tokens,4]\n"
@@ -297,6 +389,77 @@ TEST_CASE("assign_formats takes the cheaper GELU where every reader quantizes, a
   REQUIRE_FALSE(grade("output p = %x\n", WeightFormat::int8));
 }
 
+TEST_CASE("integer_attention gives int8 to every attention that has no format, where the weights are int8") {
+  const std::string head = "input %x : f32[tokens,4]\n%a : f32[tokens,4] = attention(%x, %x, %x) {";
+  const std::string rest =
+      "head_dim = 2, heads = 2, position = \"none\", scale = 0.5, window = 0}\noutput o = %a\n";
+  const std::string f32 = "format = \"f32\", ", int8 = "format = \"int8\", ";
+  REQUIRE(after(integer_attention, head + rest) == head + int8 + rest);
+  REQUIRE(after(integer_attention, head + f32 + rest) == head + f32 + rest);
+  REQUIRE(after(integer_attention, head + rest, WeightFormat::f32) == head + rest);
+}
+
+TEST_CASE(
+    "fuse_norm_quantization lets a LayerNorm make the codes of its rows, and residuals read its floats") {
+  const std::string tail =
+      "%z : f32[tokens,4] = layernorm(%l, %y, %g, %b) {epsilon = 1e-12}\noutput o = %z\n";
+  REQUIRE(
+      after(fuse_norm_quantization, kHead +
+                                        "%y : f32[tokens,4] = layernorm(%x, %g, %b) {epsilon = 1e-12}\n"
+                                        "%y.u8 : u8_rows[tokens,4] = quantize_rows(%y)\n"
+                                        "%l : f32[tokens,4] = linear(%y.u8, %w) {format = \"int8\"}\n" +
+                                        tail) ==
+      kHead +
+          "%y : f32_u8_rows[tokens,4] = layernorm(%x, %g, %b) {epsilon = 1e-12, result = \"f32_u8_rows\"}\n"
+          "%l : f32[tokens,4] = linear(%y, %w) {format = \"int8\"}\n" +
+          tail);
+}
+
+TEST_CASE("fuse_norm_quantization leaves alone what is an output, or no LayerNorm's") {
+  const std::string norm = kHead + "%y : f32[tokens,4] = layernorm(%x, %g, %b) {epsilon = 1e-12}\n";
+  const std::string codes = "%q : u8_rows[tokens,4] = quantize_rows(%y)\n";
+  const std::string linear = "%l : f32[tokens,4] = linear(%q, %w) {format = \"int8\"}\noutput o = %l\n";
+  REQUIRE(unchanged(fuse_norm_quantization, norm + codes + linear + "output p = %y\n"));
+  REQUIRE(unchanged(fuse_norm_quantization, norm + codes + linear + "output p = %q\n"));
+  REQUIRE(
+      unchanged(fuse_norm_quantization, kHead + "%y : f32[tokens,4] = add_bias(%x, %b)\n" + codes + linear));
+}
+
+TEST_CASE("fuse_linear_quantization lets a linear with an activation make codes") {
+  const std::string head =
+      "input %x : f32[tokens,4]\nweight %w : f32[4,4] = \"w\"\n%x.u8 : u8_rows[tokens,4] = "
+      "quantize_rows(%x)\n";
+  const std::string tail = "%z : f32[tokens,4] = linear(%y.u8, %w) {format = \"int8\"}\noutput o = %z\n";
+  REQUIRE(after(fuse_linear_quantization,
+                head +
+                    "%y : f32[tokens,4] = linear(%x.u8, %w) {activation = \"relu\", format = \"int8\"}\n"
+                    "%y.u8 : u8_rows[tokens,4] = quantize_rows(%y)\n" +
+                    tail) ==
+          head +
+              "%y.u8 : u8_rows[tokens,4] = linear(%x.u8, %w) {activation = \"relu\", format = \"int8\", "
+              "result = \"u8_rows\"}\n" +
+              tail);
+}
+
+TEST_CASE("fuse_linear_quantization leaves alone what others read, and linears without an activation") {
+  const std::string head =
+      "input %x : f32[tokens,4]\nweight %w : f32[4,4] = \"w\"\n%x.u8 : u8_rows[tokens,4] = "
+      "quantize_rows(%x)\n";
+  const std::string active =
+      "%y : f32[tokens,4] = linear(%x.u8, %w) {activation = \"relu\", format = \"int8\"}\n";
+  const std::string tail =
+      "%q : u8_rows[tokens,4] = quantize_rows(%y)\n"
+      "%z : f32[tokens,4] = linear(%q, %w) {format = \"int8\"}\noutput o = %z\n";
+  REQUIRE(unchanged(fuse_linear_quantization, head + active + tail + "output p = %y\n"));
+  REQUIRE(unchanged(fuse_linear_quantization,
+                    head + active + "%s : f32[tokens,4] = l2_normalize(%y)\noutput p = %s\n" + tail));
+  REQUIRE(unchanged(fuse_linear_quantization,
+                    head + "%y : f32[tokens,4] = linear(%x.u8, %w) {format = \"int8\"}\n" + tail));
+  REQUIRE(unchanged(
+      fuse_linear_quantization,
+      head + "%y : f32[tokens,4] = linear(%x, %w) {activation = \"relu\", format = \"f32\"}\n" + tail));
+}
+
 TEST_CASE("remove_dead_nodes keeps what outputs need and all inputs") {
   REQUIRE(after(remove_dead_nodes,
                 kHead + "input %unread : i32[tokens]\n%dead1 : f32[tokens,4] = linear(%x, %w)\n"
@@ -333,9 +496,9 @@ TEST_CASE(
 
 TEST_CASE("An unknown pass is an error that names those there are") {
   const std::string sentence =
-      "there is no pass 'fuse_all'; there are merge_qkv, fuse_bias, fuse_activation, "
-      "fuse_residual_layernorm, "
-      "assign_formats, remove_dead_nodes";
+      "there is no pass 'fuse_all'; there are prune_unread_rows, merge_qkv, fuse_bias, fuse_activation, "
+      "fuse_residual_layernorm, assign_formats, integer_attention, fuse_norm_quantization, "
+      "fuse_linear_quantization, remove_dead_nodes";
   REQUIRE(sentence_of(ErrorCode::bad_input, [] { check_pass_name("fuse_all"); }) == sentence);
   Graph graph = parse(kHead + "output o = %x\n");
   PassRun run;

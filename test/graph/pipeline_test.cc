@@ -12,9 +12,11 @@ using namespace nybble::graph::test;
 
 namespace {
 
-Graph tiny_bert(int layers) {
+Graph tiny_bert(int layers, PoolMode pooling = PoolMode::mean) {
   const nlohmann::json config = tiny_bert_config(layers);
-  return import_tiny(config, bert_tensors(config)).graph;
+  ImportTarget target;
+  target.pooling = pooling;
+  return import_tiny(config, bert_tensors(config), target).graph;
 }
 
 PassRun with(WeightFormat format) {
@@ -67,29 +69,27 @@ TEST_CASE("The pipeline makes of a BERT layer four linears and two layernorms in
                             "\"encoder.layer.0.attention.self.value.weight\"\n") != std::string::npos);
 }
 
-TEST_CASE("The pipeline quantizes the rows of every linear for int8") {
+TEST_CASE(
+    "The pipeline quantizes the rows of every linear for int8, where they are made but for attention's") {
   Graph graph = tiny_bert(1);
   run_passes(graph, with(WeightFormat::int8));
   REQUIRE(
       body(graph) ==
       "%embeddings.sum : f32[tokens,8] = embed_sum(%ids, %positions, %types, %embeddings.word, "
       "%embeddings.position, %embeddings.type)\n"
-      "%embeddings : f32[tokens,8] = layernorm(%embeddings.sum, %embeddings.gamma, %embeddings.beta) "
-      "{epsilon = 1e-12}\n"
-      "%embeddings.u8 : u8_rows[tokens,8] = quantize_rows(%embeddings)\n"
-      "%layer.0.attention.qkv : f32[tokens,24] = linear(%embeddings.u8, %layer.0.attention.qkv.weight, "
+      "%embeddings : f32_u8_rows[tokens,8] = layernorm(%embeddings.sum, %embeddings.gamma, %embeddings.beta) "
+      "{epsilon = 1e-12, result = \"f32_u8_rows\"}\n"
+      "%layer.0.attention.qkv : f32[tokens,24] = linear(%embeddings, %layer.0.attention.qkv.weight, "
       "%layer.0.attention.qkv.bias) {format = \"int8\"}\n"
       "%layer.0.attention : f32[tokens,8] = attention(%layer.0.attention.qkv) "
-      "{head_dim = 4, heads = 2, position = \"none\", scale = 0.5, window = 0}\n"
+      "{format = \"int8\", head_dim = 4, heads = 2, position = \"none\", scale = 0.5, window = 0}\n"
       "%layer.0.attention.u8 : u8_rows[tokens,8] = quantize_rows(%layer.0.attention)\n"
       "%layer.0.output : f32[tokens,8] = linear(%layer.0.attention.u8, %layer.0.output.weight, "
       "%layer.0.output.bias) {format = \"int8\"}\n"
-      "%layer.0.attended : f32[tokens,8] = layernorm(%layer.0.output, %embeddings, %layer.0.attended.gamma, "
-      "%layer.0.attended.beta) {epsilon = 1e-12}\n"
-      "%layer.0.attended.u8 : u8_rows[tokens,8] = quantize_rows(%layer.0.attended)\n"
-      "%layer.0.gelu : f32[tokens,16] = linear(%layer.0.attended.u8, %layer.0.ffn1.weight, "
-      "%layer.0.ffn1.bias) {activation = \"gelu_erf_q\", format = \"int8\"}\n"
-      "%layer.0.gelu.u8 : u8_rows[tokens,16] = quantize_rows(%layer.0.gelu)\n"
+      "%layer.0.attended : f32_u8_rows[tokens,8] = layernorm(%layer.0.output, %embeddings, "
+      "%layer.0.attended.gamma, %layer.0.attended.beta) {epsilon = 1e-12, result = \"f32_u8_rows\"}\n"
+      "%layer.0.gelu.u8 : u8_rows[tokens,16] = linear(%layer.0.attended, %layer.0.ffn1.weight, "
+      "%layer.0.ffn1.bias) {activation = \"gelu_erf_q\", format = \"int8\", result = \"u8_rows\"}\n"
       "%layer.0.ffn2 : f32[tokens,8] = linear(%layer.0.gelu.u8, %layer.0.ffn2.weight, %layer.0.ffn2.bias) "
       "{format = \"int8\"}\n"
       "%layer.0 : f32[tokens,8] = layernorm(%layer.0.ffn2, %layer.0.attended, %layer.0.gamma, "
@@ -98,9 +98,30 @@ TEST_CASE("The pipeline quantizes the rows of every linear for int8") {
       "output embedding = %pooled\n");
 }
 
+TEST_CASE("The pipeline leaves one row a sequence after the K and V of the last layer, under a cls pool") {
+  Graph graph = tiny_bert(2, PoolMode::cls);
+  run_passes(graph, with(WeightFormat::int8));
+  const std::string text = body(graph);
+  const std::string last =
+      "%layer.1.attention.kv : f32[tokens,16] = linear(%layer.0, %layer.1.attention.kv.weight, "
+      "%layer.1.attention.kv.bias) {format = \"int8\"}\n"
+      "%layer.0.first : f32[sequences,8] = pool(%layer.0) {mode = \"cls\"}\n"
+      "%layer.0.first.u8 : u8_rows[sequences,8] = quantize_rows(%layer.0.first)\n"
+      "%layer.1.q : f32[sequences,8] = linear(%layer.0.first.u8, %layer.1.q.weight, %layer.1.q.bias) "
+      "{format = \"int8\"}\n"
+      "%layer.1.attention : f32[sequences,8] = attention(%layer.1.q, %layer.1.attention.kv) "
+      "{format = \"int8\", head_dim = 4, heads = 2, position = \"none\", queries = \"first\", scale = 0.5, "
+      "window = 0}\n";
+  REQUIRE(text.find(last) != std::string::npos);
+  REQUIRE(text.find("[tokens", text.find(last) + last.size()) == std::string::npos);
+  REQUIRE(text.find("[sequences", 0) > text.find(last));
+  REQUIRE(text.find("%pooled : f32[sequences,8] = layernorm(") != std::string::npos);
+}
+
 TEST_CASE("The pipeline run twice changes nothing the second time") {
   const WeightFormat format = GENERATE(WeightFormat::f32, WeightFormat::int8);
-  Graph graph = tiny_bert(3);
+  const PoolMode pooling = GENERATE(PoolMode::mean, PoolMode::cls);
+  Graph graph = tiny_bert(3, pooling);
   run_passes(graph, with(format));
   const Graph once = graph;
   run_passes(graph, with(format));
@@ -117,25 +138,28 @@ TEST_CASE("A disabled pass does not run, and the others still do") {
   };
   REQUIRE(ops_without("", Op::linear) == 8);
   REQUIRE(ops_without("merge_qkv", Op::linear) == 12);
-  REQUIRE(ops_without("merge_qkv", Op::quantize_rows) == 8);
+  REQUIRE(ops_without("merge_qkv", Op::quantize_rows) == 2);
   REQUIRE(ops_without("", Op::add_bias) == 0);
   REQUIRE(ops_without("fuse_bias", Op::add_bias) == 8);
   REQUIRE(ops_without("", Op::activation) == 0);
   REQUIRE(ops_without("fuse_activation", Op::activation) == 2);
   REQUIRE(ops_without("", Op::add) == 0);
   REQUIRE(ops_without("fuse_residual_layernorm", Op::add) == 4);
-  REQUIRE(ops_without("", Op::quantize_rows) == 8);
+  REQUIRE(ops_without("", Op::quantize_rows) == 2);
+  REQUIRE(ops_without("fuse_norm_quantization", Op::quantize_rows) == 6);
+  REQUIRE(ops_without("fuse_linear_quantization", Op::quantize_rows) == 4);
   REQUIRE(ops_without("assign_formats", Op::quantize_rows) == 0);
 }
 
 TEST_CASE("Any set of passes may be disabled") {
   const std::size_t n = passes().size();
+  const PoolMode pooling = GENERATE(PoolMode::mean, PoolMode::cls);
   for (std::size_t bits = 0; bits < std::size_t{1} << n; ++bits) {
     PassRun run = with(bits % 2 ? WeightFormat::f32 : WeightFormat::int8);
     for (std::size_t i = 0; i < n; ++i) {
       if (bits >> i & 1) run.disabled.emplace(passes()[i].name);
     }
-    Graph graph = tiny_bert(2);
+    Graph graph = tiny_bert(2, pooling);
     INFO("bits " << bits);
     REQUIRE_NOTHROW(run_passes(graph, run));
     REQUIRE(print(parse(print(graph))) == print(graph));
@@ -153,8 +177,10 @@ TEST_CASE("The observer sees each pass that ran, in order, and what it made") {
     last = print(made);
   };
   run_passes(graph, run);
-  REQUIRE(seen == std::vector<std::string>{"merge_qkv", "fuse_bias", "fuse_residual_layernorm",
-                                           "assign_formats", "remove_dead_nodes"});
+  REQUIRE(seen == std::vector<std::string>{"prune_unread_rows", "merge_qkv", "fuse_bias",
+                                           "fuse_residual_layernorm", "assign_formats", "integer_attention",
+                                           "fuse_norm_quantization", "fuse_linear_quantization",
+                                           "remove_dead_nodes"});
   REQUIRE(last == print(graph));
 }
 
@@ -169,6 +195,6 @@ TEST_CASE("A thousand layers go through import, passes and text") {
   run_passes(graph, with(WeightFormat::int8));
   REQUIRE(count(graph, Op::linear) == 4000);
   REQUIRE(count(graph, Op::layernorm) == 2001);
-  REQUIRE(graph.nodes.size() == 11003);
+  REQUIRE(graph.nodes.size() == 8003);
   REQUIRE(print(parse(print(graph))) == print(graph));
 }

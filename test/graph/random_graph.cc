@@ -96,7 +96,7 @@ class Generator {
       case Op::attention:
         return attention(x);
       case Op::quantize_rows:
-        return add(Op::quantize_rows, {x});
+        return quantize(x);
       case Op::pool:
         if (of_tokens(x)) add(Op::pool, {x}, {{"mode", std::string(below(2) ? "mean" : "cls")}});
         return;
@@ -112,6 +112,21 @@ class Generator {
     if (below(3) == 0) return add(Op::layernorm, {product(x), x, gamma, beta}, epsilon);
     if (below(2)) x = add_node(graph_, Op::add, name("s"), {product(x), x});
     add(Op::layernorm, {x, gamma, beta}, epsilon);
+  }
+
+  /// Codes of a row, sometimes of a norm's or an active linear's that nothing else reads.
+  void quantize(ValueId x) {
+    if (below(3) == 0) {
+      const ValueId gamma = vector(width(x));
+      const ValueId beta = vector(width(x));
+      x = add_node(graph_, Op::layernorm, name("n"), {x, gamma, beta}, {{"epsilon", std::abs(any_number())}});
+    } else if (!quantized_.empty() && below(2)) {
+      const ValueId codes = quantized_[below(quantized_.size())];
+      const ValueId weights = table(hidden(), width(codes));
+      x = add_node(graph_, Op::linear, name("l"), {codes, weights},
+                   {{"format", std::string("int8")}, {"activation", activation()}});
+    }
+    add(Op::quantize_rows, {x});
   }
 
   std::string activation() {
@@ -155,6 +170,7 @@ class Generator {
          {"scale", any_number()},
          {"window", static_cast<std::int64_t>(below(100))},
          {"position", std::string(biased ? "bias" : "none")}});
+    if (below(2)) add(Op::pool, {rows_.back()}, {{"mode", std::string("cls")}});
   }
 
   ValueId product(ValueId x) {

@@ -223,9 +223,10 @@ TEST_CASE("Each op says how many inputs it takes") {
   REQUIRE(v.error(Op::add_bias, {v.x}) == "graph: add_bias takes 2 inputs, found 1");
   REQUIRE(v.error(Op::add, {}) == "graph: add takes 2 inputs, found 0");
   REQUIRE(v.error(Op::activation, {}) == "graph: activation takes 1 inputs, found 0");
-  REQUIRE(v.error(Op::attention, {v.x, v.x}, position) == "graph: attention takes 1 or 3 inputs, found 2");
+  REQUIRE(v.error(Op::attention, {v.x, v.x, v.x, v.x}, position) ==
+          "graph: attention takes 1 or 2 or 3 inputs, found 4");
   REQUIRE(v.error(Op::attention, {v.x}, with({}, "position", std::string("bias"))) ==
-          "graph: attention takes 2 or 4 inputs, found 1");
+          "graph: attention takes 2 or 3 or 4 inputs, found 1");
   REQUIRE(v.error(Op::quantize_rows, {}) == "graph: quantize_rows takes 1 inputs, found 0");
   REQUIRE(v.error(Op::pool, {v.x, v.x}) == "graph: pool takes 1 inputs, found 2");
   REQUIRE(v.error(Op::l2_normalize, {}) == "graph: l2_normalize takes 1 inputs, found 0");
@@ -329,8 +330,43 @@ TEST_CASE("pool takes one row a token and makes one row a sequence") {
           "graph: attribute 'mode' of pool must be one of mean, cls, found max");
 }
 
-TEST_CASE("attention takes q, k, v of one shape or one row of the three, and heads that fit") {
+TEST_CASE("a norm may make codes beside its rows, which are read as both") {
   const Values v;
+  Graph graph = parse(
+      "input %x : f32[tokens,4]\nweight %w : f32[4,4] = \"w\"\nweight %g : f32[4] = \"g\"\n"
+      "%y : f32_u8_rows[tokens,4] = layernorm(%x, %g, %g) {epsilon = 0.0, result = \"f32_u8_rows\"}\n"
+      "%a : f32[tokens,4] = linear(%y, %w) {format = \"int8\"}\n"
+      "%b : f32[tokens,4] = linear(%y, %w) {format = \"f32\"}\n"
+      "%s : f32[tokens,4] = add(%a, %y)\noutput o = %s\n");
+  REQUIRE_NOTHROW(verify(graph));
+  REQUIRE(print(parse(print(graph))) == print(graph));
+  graph.nodes[0].attributes["result"] = std::string("u8_rows");
+  REQUIRE_THROWS_WITH(verify(graph),
+                      "graph: attribute 'result' of layernorm must be one of f32_u8_rows, found u8_rows");
+}
+
+TEST_CASE("a linear makes codes where it is in int8 and has an activation") {
+  const Values v;
+  const Attributes codes = {{"format", std::string("int8")},
+                            {"activation", std::string("relu")},
+                            {"result", std::string("u8_rows")}};
+  REQUIRE(v.error(Op::linear, {v.u8, v.w}, codes) == "");
+  const std::string rule =
+      "graph: linear must have format = \"int8\" and an activation where its result is u8_rows";
+  Attributes plain = codes, floats = codes;
+  plain.erase("activation");
+  floats["format"] = std::string("f32");
+  REQUIRE(v.error(Op::linear, {v.u8, v.w}, plain) == rule);
+  REQUIRE(v.error(Op::linear, {v.x, v.w}, floats) == rule);
+}
+
+TEST_CASE(
+    "attention takes q, k, v of one shape, one row of the three or of the last two, and heads that fit") {
+  Values v;
+  const ValueId kv = add_input(v.graph, "kv", ElementType::f32, {Extent::tokens(), Extent::of(24)});
+  REQUIRE(v.error(Op::attention, {v.x, kv}, attention(3, 4)) == "");
+  REQUIRE(v.error(Op::attention, {v.x, v.x}, attention(3, 4)) ==
+          "graph: input 1 of attention (%x) must be f32[tokens,24], found f32[tokens,12]");
   REQUIRE(v.error(Op::attention, {v.x, v.x, v.x}, attention(3, 4)) == "");
   REQUIRE(v.error(Op::attention, {v.x}, attention(2, 2)) == "");
   REQUIRE(v.error(Op::attention, {v.x, v.x, v.narrow}, attention(3, 4)) ==
@@ -352,7 +388,28 @@ TEST_CASE("attention takes q, k, v of one shape or one row of the three, and hea
   REQUIRE(wrong(std::int64_t{1} << 62, 4));
 }
 
-TEST_CASE("attention's window, scale and position are checked") {
+TEST_CASE("attention of first queries takes a row of them a sequence, merged ones of tokens, and gives one") {
+  Values v;
+  const ValueId kv = add_input(v.graph, "kv", ElementType::f32, {Extent::tokens(), Extent::of(24)});
+  const Attributes first = with(attention(3, 4), "queries", std::string("first"));
+  const auto error = [&](std::vector<ValueId> inputs) { return v.error(Op::attention, inputs, first); };
+  for (const std::vector<ValueId>& inputs : {std::vector<ValueId>{v.pooled, v.x, v.x}, {v.pooled, kv}}) {
+    REQUIRE(error(inputs) == "");
+    const Shape shape = infer_result(v.graph, {Op::attention, inputs, -1, first}).shape;
+    REQUIRE(shape == Shape{Extent::sequences(), Extent::of(12)});
+  }
+  const Attributes merged = with(attention(2, 2), "queries", std::string("first"));
+  REQUIRE(infer_result(v.graph, {Op::attention, {v.x}, -1, merged}).shape ==
+          Shape{Extent::sequences(), Extent::of(4)});
+  REQUIRE(v.error(Op::attention, {v.pooled}, merged) == "graph: attention takes one row a token");
+  REQUIRE(error({v.x, v.x, v.x}) == "graph: attention of first queries takes one row of them a sequence");
+  REQUIRE(error({v.pooled, v.pooled, v.x}) ==
+          "graph: input 1 of attention (%pooled) must be f32[tokens,12], found f32[sequences,12]");
+  REQUIRE(v.error(Op::attention, {v.x, v.x, v.x}, with(first, "queries", std::string("last"))) ==
+          "graph: attribute 'queries' of attention must be one of all, first, found last");
+}
+
+TEST_CASE("attention's window, scale, position and format are checked") {
   const Values v;
   const Attributes good = attention(3, 4);
   const auto error = [&](const std::string& name, Attribute value, std::vector<ValueId> inputs) {
@@ -364,6 +421,9 @@ TEST_CASE("attention's window, scale and position are checked") {
           "graph: attribute 'scale' of op attention has another type than expected");
   REQUIRE(error("position", std::string("rotary"), {v.x, v.x, v.x}) ==
           "graph: attribute 'position' of attention must be one of none, bias, found rotary");
+  REQUIRE(error("format", std::string("int8"), {v.x, v.x, v.x}) == "");
+  REQUIRE(error("format", std::string("int4"), {v.x, v.x, v.x}) ==
+          "graph: attribute 'format' of attention must be one of f32, int8, found int4");
   REQUIRE(error("position", std::string("bias"), {v.x, v.x, v.x, v.w}) ==
           "graph: input 3 of attention (%w) must be a table f32[n,3], found f32[6,12]");
 }

@@ -160,15 +160,16 @@ void check_attention_s8(Context& context) {
     check({random.integer(129, 200), head_dim, head_dim % 2 == 0});
   }
   for (const int head_dim : {80, 96, 128, 256}) check({random.integer(1, 300), head_dim});
-  for (const int length : {127, 128, 129, 144, 200, 257}) {  // the 16-bit form begins at 129
+  for (const int length : {15, 16, 17, 127, 129, 144, 200, 257}) {  // the 16-bit form begins at 17
     check({length, 32});
     check({length, 32, false, -1, true});
-    for (const int window : {0, 1, 7, 16, 63, 64, 65, 100}) check({length, 32, false, window, false});
+    for (const int window : {0, 1, 7, 8, 16, 64, 100}) check({length, 32, false, window, false});
   }
   for (const int length : {512, 513, 1024, 1100}) check({length, 16});  // sums go on in a double after 512
   check({1200, 8, false, 300, true});
   for (int i = 0; i < 20; ++i) {
-    check({random.integer(1, 128), random.integer(1, 200), false, -1, false, true});
+    check({random.integer(1, 16), random.integer(1, 200), false, -1, false, true});
+    check({random.integer(17, 128), random.integer(1, 200), false, -1, false, true});
     check({random.integer(500, 1300), random.integer(1, 16), false, i % 2 == 0 ? -1 : 300, false, true});
   }
   check({5, 5000, false, -1, false, true});

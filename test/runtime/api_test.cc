@@ -121,7 +121,7 @@ TEST_CASE("info tells the sizes, the lengths and the formats of a model") {
 TEST_CASE("explain names every step's kernel, and graph is what the last pass made") {
   const std::string plan = tiny().explain();
   for (const char* word : {"embed_sum", "layernorm+residual", "gemm_u8s8_", "quantize_rows_u8_",
-                           "attention_f32_", "mean_pool_", "l2_normalize_", "int8"}) {
+                           "attention_s8_", "mean_pool_", "l2_normalize_", "int8"}) {
     INFO(word);
     REQUIRE(plan.find(word) != std::string::npos);
   }
@@ -278,11 +278,13 @@ TEST_CASE("texts longer than max_tokens are cut and counted") {
     const std::size_t whole =
         Tokenizer::load((golden_folder() / "tiny-bert").string()).tokenize(text).ids.size();
     cut += whole > 8;
-    tokens += std::min<std::size_t>(whole, 8);
+    // The last two are equal once they are cut.
+    if (&text != &texts.back()) tokens += std::min<std::size_t>(whole, 8);
   }
   REQUIRE(cut >= 1);
   REQUIRE(report.texts == 4);
   REQUIRE(report.cut == cut);
+  REQUIRE(report.folded == 1);
   REQUIRE(report.tokens == tokens);
   REQUIRE(model.tokenize(texts[3]).ids.size() == 8);
   REQUIRE(same_bits(embed(model, {texts[3]}), embed(model, {texts[2]})));

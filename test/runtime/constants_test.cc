@@ -73,6 +73,16 @@ TEST_CASE("tensors of one weight are laid end to end, whatever their types") {
   REQUIRE(copy(constants.f32(weight)) == expected);
   std::vector<float> scratch;
   REQUIRE(copy(constants.read(weight, scratch)) == expected);
+  for (int begin = 0; begin < 5; ++begin) {
+    for (int end = begin + 1; end <= 5; ++end) {
+      const auto at = [&](int row) { return expected.begin() + 2 * row; };
+      std::vector<float> row_scratch(1, -1.0f);
+      REQUIRE(copy(constants.read_rows(weight, begin, end, row_scratch)) ==
+              std::vector<float>(at(begin), at(end)));
+    }
+  }
+  // Rows of F32 alone are used where they are mapped.
+  REQUIRE(lies_in(constants.read_rows(weight, 2, 3, scratch), folder.weights()));
   constants.release(weight);
   REQUIRE(copy(constants.read(weight, scratch)) == expected);
 }

@@ -122,29 +122,33 @@ class Interpreter {
   }
 
   Rows attention(const Node& node) {
-    const bool merged = node.inputs.size() == 1;
+    const std::size_t inputs = node.inputs.size();
+    const bool first = graph::has(node, "queries") && graph::text(node, "queries") == "first";
     const auto heads = static_cast<std::size_t>(graph::integer(node, "heads"));
     const auto size = static_cast<std::size_t>(graph::integer(node, "head_dim"));
     const std::size_t hidden = heads * size;
-    const Rows &q = in(node, 0), &k = in(node, merged ? 0 : 1), &v = in(node, merged ? 0 : 2);
-    Rows y{hidden, std::vector<double>(q.count() * hidden)};
+    const Rows &q = in(node, 0), &k = in(node, std::min<std::size_t>(1, inputs - 1)),
+               &v = in(node, inputs - 1);
+    const std::size_t k_column = inputs == 1 ? hidden : 0, v_column = (3 - inputs) * hidden;
+    Rows y{hidden, std::vector<double>((first ? inputs_.cu_seqlens.size() - 1 : q.count()) * hidden)};
     for (std::size_t s = 0; s + 1 < inputs_.cu_seqlens.size(); ++s) {
       const auto begin = static_cast<std::size_t>(inputs_.cu_seqlens[s]);
       const auto end = static_cast<std::size_t>(inputs_.cu_seqlens[s + 1]);
       for (std::size_t h = 0; h < heads; ++h) {
-        for (std::size_t r = begin; r < end; ++r) {
+        for (std::size_t r = begin; r < (first ? begin + 1 : end); ++r) {
+          const std::size_t q_row = first && inputs > 1 ? s : r, y_row = first ? s : r;
           std::vector<double> p;
           double sum = 0;
           for (std::size_t key = begin; key < end; ++key) {
             double dot = 0;
             for (std::size_t c = 0; c < size; ++c)
-              dot += q[r][h * size + c] * k[key][(merged ? hidden : 0) + h * size + c];
+              dot += q[q_row][h * size + c] * k[key][k_column + h * size + c];
             p.push_back(std::exp(dot * graph::number(node, "scale")));
             sum += p.back();
           }
           for (std::size_t key = begin; key < end; ++key) {
             for (std::size_t c = 0; c < size; ++c)
-              y[r][h * size + c] += p[key - begin] / sum * v[key][(merged ? 2 * hidden : 0) + h * size + c];
+              y[y_row][h * size + c] += p[key - begin] / sum * v[key][v_column + h * size + c];
           }
         }
       }

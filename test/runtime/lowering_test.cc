@@ -4,6 +4,7 @@
 #include <catch2/catch.hpp>
 #include <cmath>
 #include <numeric>
+#include <optional>
 #include <random>
 #include <string>
 #include <vector>
@@ -12,6 +13,8 @@
 #include "graph/passes/passes.h"
 #include "graph/text.h"
 #include "kernels/registry.h"
+#include "row_counts.h"
+#include "runtime/run_plan.h"
 #include "weight_folder.h"
 
 using namespace nybble;
@@ -121,6 +124,7 @@ struct Lowered {
   std::set<std::string, std::less<>> disabled;
   int threads = 1;
   const kernels::KernelSet* kernels = &kernels::best_set();
+  std::optional<runtime::RunChoice> choice = {};  ///< else as the runtime chooses
 };
 
 constexpr float kGuard = 4321.0f;
@@ -149,7 +153,12 @@ std::vector<float> run(Graph graph, const runtime::Weights& weights, const Doubl
                              inputs.types.data(), inputs.cu_seqlens.data(),
                              order.data(),        static_cast<int>(inputs.ids.size()),
                              sequences,           out.data()};
-  runtime::run_plan(model.plan, batch, runtime::Workspace(model.plan, how.threads), scheduler);
+  runtime::Workspace workspace(model.plan, how.threads);
+  if (how.choice) {
+    runtime::run_plan_as(*how.choice, model.plan, batch, workspace, scheduler);
+  } else {
+    runtime::run_plan(model.plan, batch, workspace, scheduler);
+  }
   if (!std::all_of(out.end() - 64, out.end(), [](float x) { return x == kGuard; })) return {};
   out.resize(out.size() - 64);
   return out;
@@ -172,6 +181,9 @@ std::vector<std::string> all_passes_but_formats() {
   }
   return names;
 }
+
+/// All rows are made, whatever the head reads.
+const std::set<std::string, std::less<>> kUnpruned = {"prune_unread_rows"};
 
 const std::vector<int> kLengths = {3, 1, 40, 17, 2};
 
@@ -244,7 +256,8 @@ TEST_CASE("every activation is bound to its kernel, fused and alone") {
 }
 
 TEST_CASE(
-    "INT8 has the same bits on every instruction set and thread count, and merged Q, K, V change none") {
+    "INT8 has the same bits on every instruction set and thread count, and merged Q, K, V and codes made "
+    "early change none") {
   const Graph graph = encoder_with_output("z");
   const Tensors tensors = random_tensors(graph, 7);
   const WeightFolder folder = write(graph, tensors);
@@ -255,13 +268,123 @@ TEST_CASE(
   for (const kernels::RegisteredSet& entry : kernels::registered_sets()) {
     if (!entry.runnable) continue;
     for (const int threads : {1, 2, 5}) {
-      for (const std::set<std::string, std::less<>>& disabled :
-           {std::set<std::string, std::less<>>{}, {"merge_qkv"}}) {
+      for (const std::set<std::string, std::less<>>& disabled : {std::set<std::string, std::less<>>{},
+                                                                 {"merge_qkv"},
+                                                                 {"fuse_norm_quantization"},
+                                                                 {"fuse_linear_quantization"}}) {
         INFO(entry.set->name << ", threads " << threads << ", disabled " << disabled.size());
         REQUIRE(run(graph, folder.weights(), inputs, {WeightFormat::int8, disabled, threads, entry.set}) ==
                 expected);
       }
     }
+  }
+}
+
+TEST_CASE("whatever the form in which a plan runs, its bits are the same") {
+  std::string text = kEncoder;  // wide enough for products of several panels
+  for (std::size_t at = 0; (at = text.find("36", at)) != std::string::npos;) text.replace(at, 2, "200");
+  for (const std::string output : {"z", "unit", "first"}) {  // a row a token, a row a sequence, of first rows
+    const Graph graph = encoder_with_output(output, text);
+    const Tensors tensors = random_tensors(graph, 11);
+    const WeightFolder folder = write(graph, tensors);
+    for (const WeightFormat format : {WeightFormat::int8, WeightFormat::f32}) {
+      for (const std::vector<int>& lengths : {kLengths, {1}, {40}, std::vector<int>(30, 7)}) {
+        const DoubleInputs inputs = random_inputs(lengths, 12);
+        const std::vector<float> expected =
+            run(graph, folder.weights(), inputs,
+                {format, {}, 1, &kernels::best_set(), runtime::RunChoice{runtime::RunForm::rows, 1, 0}});
+        REQUIRE(largest_difference(expected, run_in_double(graph, tensors, inputs)) <= 0.15);
+        for (const int threads : {2, 5}) {
+          for (const runtime::RunChoice& choice : {runtime::RunChoice{runtime::RunForm::groups, threads, 32},
+                                                   {runtime::RunForm::groups, threads, 60},
+                                                   {runtime::RunForm::rows, threads, 0},
+                                                   {runtime::RunForm::columns, threads, 0}}) {
+            INFO(output << ", form " << static_cast<int>(choice.form) << ", threads " << threads
+                        << ", sequences " << lengths.size());
+            REQUIRE(run(graph, folder.weights(), inputs,
+                        {format, {}, threads, &kernels::best_set(), choice}) == expected);
+          }
+        }
+      }
+    }
+  }
+}
+
+TEST_CASE("what a cls pool does not read changes no bit, on any instruction set and thread count") {
+  for (const std::string output : {"first", "first_unit"}) {
+    const Graph graph =
+        encoder_with_output(output, kEncoder + "%first_unit : f32[sequences,24] = l2_normalize(%first)\n");
+    const Tensors tensors = random_tensors(graph, 11);
+    const WeightFolder folder = write(graph, tensors);
+    const DoubleInputs inputs = random_inputs(kLengths, 12);
+    REQUIRE(largest_difference(run(graph, folder.weights(), inputs, {WeightFormat::f32, {}}),
+                               run_in_double(graph, tensors, inputs)) <= 2e-5);
+    const std::vector<float> expected = run(graph, folder.weights(), inputs,
+                                            {WeightFormat::int8, kUnpruned, 1, &kernels::find_set("scalar")});
+    REQUIRE(expected.size() == kLengths.size() * 24);
+    for (const kernels::RegisteredSet& entry : kernels::registered_sets()) {
+      if (!entry.runnable) continue;
+      for (const int threads : {1, 2, 5}) {
+        for (const std::set<std::string, std::less<>>& disabled :
+             {std::set<std::string, std::less<>>{}, {"merge_qkv"}}) {
+          INFO(entry.set->name << ", threads " << threads << ", disabled " << disabled.size());
+          REQUIRE(run(graph, folder.weights(), inputs, {WeightFormat::int8, disabled, threads, entry.set}) ==
+                  expected);
+        }
+      }
+    }
+  }
+}
+
+TEST_CASE("each step passes over rows as often as the plan says, and no wide row exists as floats") {
+  std::string text = kEncoder;  // an FFN of three blocks of codes
+  for (std::size_t at = 0; (at = text.find("37", at)) != std::string::npos; at += 4)
+    text.replace(at, 2, "1040");
+  Graph graph = encoder_with_output("z", text);
+  const Tensors tensors = random_tensors(graph, 12);
+  const WeightFolder folder = write(graph, tensors);
+  const DoubleInputs inputs = random_inputs({40, 33, 40, 40, 7}, 13);
+  const kernels::KernelSet set = counted(kernels::best_set());
+  for (const runtime::RunForm form :
+       {runtime::RunForm::groups, runtime::RunForm::rows, runtime::RunForm::columns}) {
+    counts = {};
+    run(graph, folder.weights(), inputs, {WeightFormat::int8, {}, 1, &set, runtime::RunChoice{form, 1, 64}});
+    const RowCounts found = counts;
+
+    graph::PassRun passes;
+    passes.settings.weights = WeightFormat::int8;
+    Graph planned = graph;
+    graph::run_passes(planned, passes);
+    const runtime::Scheduler scheduler(1);
+    runtime::LoweringOptions options;
+    options.kernels = &set;
+    options.max_tokens = static_cast<int>(inputs.ids.size());
+    options.longest = 40;
+    const runtime::LoweredModel model = runtime::lower(planned, folder.weights(), options, scheduler);
+    std::map<std::string, double> reads, writes;  // by op
+    double wide_floats = 0;
+    for (const runtime::Stage& stage : model.plan.stages) {
+      for (const runtime::Step& step : stage.steps) {
+        const std::string op = step.description.op.substr(0, step.description.op.find('+'));
+        for (const runtime::RowPass& pass : step.description.passes) {
+          const double bytes = static_cast<double>(pass.row_bytes * inputs.ids.size());
+          (pass.writes ? writes : reads)[op + (pass.codes && pass.writes ? ".codes" : "")] += bytes;
+          if (!pass.codes && pass.row_bytes >= 1040 * 4) wide_floats += bytes;
+        }
+      }
+    }
+    INFO("form " << static_cast<int>(form));
+    CHECK(wide_floats == 0);
+    CHECK(found.product_reads == Approx(reads["linear"]));
+    CHECK(found.product_writes - found.activated_reads == Approx(writes["linear"]));
+    CHECK(found.activated_writes == Approx(writes["linear.codes"]));
+    CHECK(found.quantize_reads == Approx(reads["quantize_rows"]));
+    CHECK(found.quantize_writes == Approx(writes["quantize_rows.codes"]));
+    CHECK(found.norm_reads == Approx(reads["layernorm"]));
+    // The last norm writes the caller's rows, which have no padding.
+    CHECK(found.norm_writes - 4 * 8 * static_cast<double>(inputs.ids.size()) ==
+          Approx(writes["layernorm"] + writes["layernorm.codes"]));
+    CHECK(found.attention_writes == Approx(writes["attention"] * 24 / 32));
   }
 }
 

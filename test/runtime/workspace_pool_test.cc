@@ -21,23 +21,15 @@ namespace {
 
 Plan small_plan() {
   Plan plan;
-  plan.workspace_bytes = 1000;
-  plan.scratch_bytes = 100;
+  plan.max_tokens = 100;
+  plan.block_rows = 10;
+  plan.row_bytes = 40;
+  plan.scratch_row_bytes = 24;
+  plan.own_bytes = 100;
   return plan;
 }
 
 }  // namespace
-
-TEST_CASE("a workspace has room for its rows and for the scratch of each thread, apart and aligned") {
-  const Workspace workspace(small_plan(), 3);
-  REQUIRE(reinterpret_cast<std::uintptr_t>(workspace.rows()) % 64 == 0);
-  for (int slot = 0; slot < 3; ++slot) {
-    REQUIRE(reinterpret_cast<std::uintptr_t>(workspace.scratch(slot)) % 64 == 0);
-    const std::byte* before = slot == 0 ? workspace.rows() : workspace.scratch(slot - 1);
-    REQUIRE(workspace.scratch(slot) - before >= (slot == 0 ? 1000 : 100));
-    std::memset(workspace.scratch(slot), slot, 100);
-  }
-}
 
 TEST_CASE("a pool lends at most its limit, is busy for who will not wait, and lends again what came back") {
   const Plan plan = small_plan();
@@ -105,10 +97,10 @@ TEST_CASE("many threads never hold more than the limit, nor one workspace twice"
         const int now = ++held;
         for (int seen = most; now > seen && !most.compare_exchange_weak(seen, now);) {
         }
-        std::memcpy((*loan).rows(), &t, sizeof t);
+        std::memcpy((*loan).rows(0, 1).data, &t, sizeof t);
         std::this_thread::yield();
         int found = -1;
-        std::memcpy(&found, (*loan).rows(), sizeof found);
+        std::memcpy(&found, (*loan).rows(0, 1).data, sizeof found);
         shared += found != t;
         --held;
       }
