@@ -1,6 +1,7 @@
-// nybble tokenize: a JSON line per text.
+// nybble tokenize: a JSON line per text, and back.
 #include <fmt/format.h>
 
+#include <limits>
 #include <memory>
 #include <nlohmann/json.hpp>
 
@@ -18,6 +19,7 @@ struct TokenizeOptions {
   ModelOptions model;
   std::size_t max_tokens = 0;
   std::string input = "-";
+  bool decode = false, special = false;
 };
 
 template <class Range, class Print>
@@ -38,6 +40,42 @@ std::string json_line(const Tokens& tokens) {
       json_array(tokens.offsets,
                  [](const auto& span) { return fmt::format("[{},{}]", span.first, span.second); }),
       json_array(tokens.special, [](std::uint8_t special) { return fmt::format("{}", special); }));
+}
+
+[[noreturn]] void refuse_line(const TextLines& lines, const std::string& found) {
+  throw Error(ErrorCode::bad_input,
+              fmt::format("{}: line {}: expected a JSON array of ids or an object with \"ids\", found {}.",
+                          lines.name(), lines.line_number(), found));
+}
+
+/// The ids of a line: [1, 2], or an object as printed here.
+std::vector<std::int32_t> read_ids(const std::string& line, const TextLines& lines) {
+  const auto json = nlohmann::json::parse(line, nullptr, false);
+  if (json.is_discarded()) refuse_line(lines, "no JSON");
+  const bool object = json.is_object() && json.contains("ids");
+  const auto& array = object ? json["ids"] : json;
+  if (!array.is_array()) refuse_line(lines, json.type_name());
+  std::vector<std::int32_t> ids;
+  for (const auto& id : array) {
+    const bool fits =
+        id.is_number_unsigned() && id.get<std::uint64_t>() <= std::numeric_limits<std::int32_t>::max();
+    if (!fits) refuse_line(lines, "the id " + id.dump());
+    ids.push_back(id.get<std::int32_t>());
+  }
+  return ids;
+}
+
+void decode(const TokenizeOptions& options) {
+  TextLines lines(options.input);
+  OutputFile output("-");
+  const Tokenizer tokenizer = Tokenizer::load(options.model.model);
+  for (std::string line; lines.next(line);) {
+    const std::string text = tokenizer.decode(read_ids(line, lines), options.special);
+    output.write(
+        fmt::format("{{\"text\":{}}}\n",
+                    nlohmann::json(text).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace)));
+  }
+  output.finish();
 }
 
 void tokenize(const TokenizeOptions& options) {
@@ -71,14 +109,19 @@ void add_tokenize(CLI::App& app) {
   CLI::App* command = app.add_subcommand(
       "tokenize", "Tokenize texts, one a line: a JSON object each, offsets in bytes of the text.");
   options->model.add_model(*command);
+  command->add_flag(
+      "--decode", options->decode,
+      "the way back: ids, an array or an object as printed, a line, to texts, a JSON object a line");
+  command->add_flag("--special", options->special, "with --decode: write special tokens, too")
+      ->needs("--decode");
   command
       ->add_option("--max-tokens", options->max_tokens,
                    "cut texts to this many tokens; else they are not cut")
       ->check(CLI::Range(1, 1 << 24));
-  command->add_option("file", options->input, "texts, one a line; - is standard input")
+  command->add_option("file", options->input, "texts, or ids, one a line; - is standard input")
       ->capture_default_str();
-  command->footer("Example: echo 'hello world' | nybble tokenize");
-  command->callback([options] { tokenize(*options); });
+  command->footer("Example: echo 'hello world' | nybble tokenize | nybble tokenize --decode");
+  command->callback([options] { options->decode ? decode(*options) : tokenize(*options); });
 }
 
 }  // namespace nybble::cli

@@ -79,8 +79,11 @@ void fill_sizes(const graph::EncoderSizes& sizes, ModelInfo& info) {
 void fill_tokenizer(const tokenizer::Tokenizer& tokenizer, ModelInfo& info) {
   info.tokenizer = tokenizer.model_type();
   info.tokenizer_vocabulary = tokenizer.vocabulary_size();
-  info.tokenizer_truncation = tokenizer.left_over_state().truncation_max_length;
-  info.tokenizer_padding = tokenizer.left_over_state().padding_length;
+  const tokenizer::LeftOverState& left_over = tokenizer.left_over_state();
+  if (left_over.truncation)
+    info.tokenizer_truncation = static_cast<std::int64_t>(left_over.truncation->max_tokens);
+  if (left_over.padding && left_over.padding->length > 0)
+    info.tokenizer_padding = static_cast<std::int64_t>(left_over.padding->length);
 }
 
 /// Bytes of the cache of a level as one core sees it, `otherwise` where the machine does not say.

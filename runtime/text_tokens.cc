@@ -27,6 +27,10 @@ Tokens Tokenizer::tokenize_pair(std::string_view first, std::string_view second,
   return runtime::tokenize_text(impl_->tokenizer, first, &second, max_tokens);
 }
 
+std::string Tokenizer::decode(std::span<const std::int32_t> ids, bool special) const {
+  return impl_->tokenizer.decode(ids, !special);
+}
+
 std::optional<Utf8Text> repair_utf8(std::string_view text) {
   if (tokenizer::is_valid_utf8(text)) return std::nullopt;
   tokenizer::RepairedText repaired = tokenizer::repair_utf8(text);
@@ -54,11 +58,11 @@ Tokens tokenize_text(const tokenizer::Tokenizer& tokenizer, std::string_view tex
   Tokens result;
   for (std::size_t i = 0; i < encoding.ids.size(); ++i) {
     result.tokens.emplace_back(tokenizer.token(encoding.ids[i]));
-    const bool of_second = second && encoding.type_ids[i] == 1;
-    const tokenizer::RepairedText& source = of_second ? second_text : first_text;
+    const tokenizer::RepairedText& source = encoding.text[i] == 1 ? second_text : first_text;
     const auto [start, stop] = encoding.offsets[i];
     result.offsets.emplace_back(source.to_original(start), source.to_original(stop));
   }
+  for (auto& [index, name] : encoding.spelled) result.tokens[index] = std::move(name);
   result.ids = std::move(encoding.ids);
   result.type_ids = std::move(encoding.type_ids);
   result.word_ids = std::move(encoding.word_ids);

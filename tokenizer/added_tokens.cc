@@ -197,6 +197,9 @@ AddedTokens::AddedTokens(const std::optional<JsonNode>& node, const Vocabulary& 
   const Registration registered = register_tokens(read_added_tokens(node), vocabulary, node);
   for (const auto& [content, id] : registered.id_of) ids_.add(content, id);
   if (!ids_.freeze()) node->fail("fewer tokens");
+  for (const AddedToken& token : registered.order) {
+    if (token.special) special_.insert(token.content);
+  }
   for (const auto& [id, token] : registered.token_of) {
     by_id_.push_back(token);
     by_id_.back().id = id;

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -78,6 +79,7 @@ class AddedTokens {
   const AddedTokenFinder& normalized() const { return normalized_; }  ///< and in the normalized text
   std::optional<std::int32_t> id(std::string_view content) const;
   std::string_view token(std::int32_t id) const;  ///< empty if there is none
+  bool is_special(std::string_view content) const { return special_.contains(content); }
   std::int32_t largest_id() const { return by_id_.empty() ? -1 : by_id_.back().id; }
 
  private:
@@ -85,6 +87,7 @@ class AddedTokens {
 
   std::vector<AddedToken> by_id_;  ///< ids ascending and different; the last token with an id holds
   Vocabulary ids_;
+  std::set<std::string, std::less<>> special_;  ///< contents of special tokens
   AddedTokenFinder raw_, normalized_;
 };
 

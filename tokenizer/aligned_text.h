@@ -17,8 +17,17 @@ struct Span {
 };
 
 struct AlignedText {
+  /// How the origins of bytes are known.
+  enum class Origins : std::uint8_t {
+    none,      ///< they are not: nobody will ask
+    in_place,  ///< each character stands `base` bytes further on in the given text, with the same size
+    listed,    ///< in `from`
+  };
+
   std::string text;
-  std::vector<Span> from;  ///< one a byte of `text`; the bytes of a code point have the same
+  std::vector<Span> from;  ///< listed: one a byte of `text`; the bytes of a code point have the same
+  std::uint32_t base = 0;
+  Origins origins = Origins::listed;
 
   void append(char32_t c, Span origin) {
     const std::size_t before = text.size();
@@ -26,22 +35,56 @@ struct AlignedText {
     from.insert(from.end(), text.size() - before, origin);
   }
 
-  /// The part of the given text that [begin, end) of `text` stands for; the range must not be empty.
-  Span origin(std::size_t begin, std::size_t end) const { return {from[begin].start, from[end - 1].stop}; }
+  /// The part of the given text that [begin, end) of `text` stands for; the range must not be empty. Nothing
+  /// if origins are not known.
+  Span origin(std::size_t begin, std::size_t end) const;
+  /// Appends the origins of bytes [begin, end) one by one.
+  void list_origins(std::size_t begin, std::size_t end, std::vector<Span>& out) const;
+  /// Bytes [begin, end), between code points, as a text of their own.
+  AlignedText slice(std::size_t begin, std::size_t end) const;
 };
 
 /// `piece` unchanged, starting at byte `start` of the text as given.
-inline AlignedText align(std::string_view piece, std::uint32_t start) {
-  AlignedText out;
-  out.text = piece;
-  out.from.reserve(piece.size());
-  for (std::size_t at = 0; at < piece.size();) {
-    const std::uint32_t size = read_code_point(piece, at).size;
-    const auto begin = static_cast<std::uint32_t>(start + at);
-    out.from.insert(out.from.end(), size, Span{begin, begin + size});
-    at += size;
-  }
-  return out;
+inline AlignedText align(std::string_view piece, std::uint32_t start,
+                         AlignedText::Origins origins = AlignedText::Origins::in_place) {
+  return {std::string(piece), {}, start, origins};
 }
+
+bool is_ascii(std::string_view text);
+
+/// Makes a text out of another by the reference's bookkeeping: each code point that is put either replaces
+/// the next one of the input, or is inserted after what was replaced last.
+class Rewriter {
+ public:
+  /// The input must outlive the rewriter.
+  explicit Rewriter(const AlignedText& input);
+
+  /// `change` above 0: inserted, with the origin of the byte before. Else it replaces a code point, takes its
+  /// origin, and -change more are dropped.
+  void put(char32_t c, int change) {
+    flush();
+    last_ = c;
+    change_ = change;
+    pending_ = true;
+  }
+  /// Adds to the change of the code point put last, if there is one.
+  void change_last(int more) { change_ += pending_ ? more : 0; }
+  /// Drops code points of the input; before the first put() only.
+  void drop(std::size_t code_points) { advance(code_points); }
+  AlignedText finish();
+
+ private:
+  void flush();
+  void advance(std::size_t code_points);
+  Span origin_of_byte(std::size_t at) const;
+
+  const AlignedText& input_;
+  AlignedText out_;
+  std::size_t at_ = 0;
+  char32_t last_ = 0;
+  int change_ = 0;
+  bool pending_ = false;
+  bool tracked_;
+};
 
 }  // namespace nybble::tokenizer

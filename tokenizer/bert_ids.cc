@@ -172,14 +172,19 @@ class BertIdsRun {
 
 std::optional<BertIds> BertIds::make(const Pipeline& pipeline) {
   const auto* model = std::get_if<WordPiece>(&pipeline.model);
-  const bool other = model == nullptr || !std::holds_alternative<BertPreTokenizer>(pipeline.pre_tokenizer) ||
-                     !pipeline.added.normalized().empty() || needs_whole_text(pipeline.added.raw());
+  const bool bert_words = pipeline.pre_tokenizer.size() == 1 &&
+                          std::holds_alternative<BertPreTokenizer>(pipeline.pre_tokenizer[0]);
+  const bool bert_text =
+      pipeline.normalizer.empty() ||
+      (pipeline.normalizer.size() == 1 && std::holds_alternative<BertNormalizer>(pipeline.normalizer[0]));
+  const bool other = model == nullptr || !bert_words || !bert_text || !pipeline.added.normalized().empty() ||
+                     needs_whole_text(pipeline.added.raw());
   if (other) return std::nullopt;
   BertIds out;
   out.model_ = model;
   out.added_ = &pipeline.added.raw();
-  const auto* normalizer = std::get_if<BertNormalizer>(&pipeline.normalizer);
-  out.normalizer_ = normalizer != nullptr ? *normalizer : BertNormalizer{false, false, false, false};
+  out.normalizer_ = pipeline.normalizer.empty() ? BertNormalizer{false, false, false, false}
+                                                : std::get<BertNormalizer>(pipeline.normalizer[0]);
   out.actions_.fill(ByteAction::wide);
   for (std::uint8_t byte = 0; byte < 0x80; ++byte) {
     const std::u32string normalized = normalized_byte(out.normalizer_, byte);

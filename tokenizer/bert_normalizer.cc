@@ -5,7 +5,11 @@ namespace {
 
 struct AlignedSink {
   AlignedText out;
-  void put(char32_t c, Span origin) { out.append(c, origin); }
+  bool tracked = true;
+  void put(char32_t c, Span origin) {
+    if (tracked) return out.append(c, origin);
+    append_code_point(out.text, c);
+  }
 };
 
 }  // namespace
@@ -20,14 +24,17 @@ BertNormalizer read_bert_normalizer(const JsonNode& node) {
   return out;
 }
 
-AlignedText normalize(const BertNormalizer& options, const AlignedText& input) {
+AlignedText normalize(const BertNormalizer& options, AlignedText input) {
   AlignedSink sink;
+  sink.tracked = input.origins != AlignedText::Origins::none;
+  sink.out.base = input.base;
+  sink.out.origins = sink.tracked ? AlignedText::Origins::listed : AlignedText::Origins::none;
   sink.out.text.reserve(input.text.size());
-  sink.out.from.reserve(input.text.size());
+  if (sink.tracked) sink.out.from.reserve(input.text.size());
   BertNormalizerStream<AlignedSink> stream(options, sink);
   for (std::size_t at = 0; at < input.text.size();) {
     const CodePoint c = read_code_point(input.text, at);
-    stream.feed(c.value, input.from[at]);
+    stream.feed(c.value, sink.tracked ? input.origin(at, at + 1) : Span{});
     at += c.size;
   }
   stream.finish();

@@ -20,7 +20,7 @@ struct BertNormalizer {
 
 BertNormalizer read_bert_normalizer(const JsonNode& node);
 
-AlignedText normalize(const BertNormalizer& options, const AlignedText& input);
+AlignedText normalize(const BertNormalizer& options, AlignedText input);
 
 /// The normalizer as a stream: code points in, `sink.put(code point, origin)` out. Marks wait until the next
 /// starter shows that their canonical order is final.

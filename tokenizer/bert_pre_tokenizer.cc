@@ -3,8 +3,9 @@
 #include "tokenizer/unicode/unicode.h"
 
 namespace nybble::tokenizer {
+namespace {
 
-void pre_tokenize(const BertPreTokenizer&, std::string_view text, Span within, std::vector<Span>& words) {
+void split(std::string_view text, Span within, std::vector<Span>& words) {
   const std::string_view piece = text.substr(0, within.stop);
   std::uint32_t start = within.start;
   for (std::uint32_t at = within.start; at < within.stop;) {
@@ -19,6 +20,15 @@ void pre_tokenize(const BertPreTokenizer&, std::string_view text, Span within, s
     at = stop;
   }
   if (start < within.stop) words.push_back({start, within.stop});
+}
+
+}  // namespace
+
+void pre_tokenize(const BertPreTokenizer&, PreTokenized& text) {
+  spell_bytes(text);
+  std::vector<Span> words;
+  for (const Span& word : text.words) split(text.text.text, word, words);
+  text.words = std::move(words);
 }
 
 }  // namespace nybble::tokenizer

@@ -39,21 +39,32 @@ inline CodePoint read_code_point_before(std::string_view text, std::size_t end) 
   return read_code_point(text.substr(0, end), at);
 }
 
-inline void append_code_point(std::string& out, char32_t c) {
-  const auto put = [&](char32_t byte) { out.push_back(static_cast<char>(byte)); };
-  if (c < 0x80) return put(c);
-  if (c < 0x800) {
+/// Writes the bytes of a code point and returns how many.
+inline std::size_t write_code_point(char (&out)[4], char32_t c) {
+  std::size_t size = 0;
+  const auto put = [&](char32_t byte) { out[size++] = static_cast<char>(byte); };
+  const auto put_low = [&](unsigned shift) { put(0x80 | (c >> shift & 0x3F)); };
+  if (c < 0x80) {
+    put(c);
+  } else if (c < 0x800) {
     put(0xC0 | c >> 6);
-    return put(0x80 | (c & 0x3F));
-  }
-  if (c < 0x10000) {
+    put_low(0);
+  } else if (c < 0x10000) {
     put(0xE0 | c >> 12);
+    put_low(6);
+    put_low(0);
   } else {
     put(0xF0 | c >> 18);
-    put(0x80 | (c >> 12 & 0x3F));
+    put_low(12);
+    put_low(6);
+    put_low(0);
   }
-  put(0x80 | (c >> 6 & 0x3F));
-  put(0x80 | (c & 0x3F));
+  return size;
+}
+
+inline void append_code_point(std::string& out, char32_t c) {
+  char bytes[4];
+  out.append(bytes, write_code_point(bytes, c));
 }
 
 /// How many code points a valid text has.

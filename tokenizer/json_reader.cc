@@ -3,6 +3,7 @@
 #include <limits>
 
 #include "include/nybble/error.h"
+#include "tokenizer/code_points.h"
 
 namespace nybble::tokenizer {
 namespace {
@@ -51,6 +52,10 @@ JsonNode JsonNode::member(std::string_view name, simdjson::dom::element element)
   return {element, child_path(path_, name), file_};
 }
 
+JsonNode JsonNode::element_at(std::size_t index, simdjson::dom::element element) const {
+  return {element, path_ + "[" + std::to_string(index) + "]", file_};
+}
+
 std::optional<JsonNode> JsonNode::optional_field(std::string_view name) const {
   std::optional<JsonNode> found;
   for (const auto& [key, value] : object()) {
@@ -72,7 +77,7 @@ std::vector<JsonNode> JsonNode::elements() const {
   if (element_.get_array().get(array) != simdjson::SUCCESS) fail("an array");
   std::vector<JsonNode> out;
   for (const simdjson::dom::element element : array) {
-    out.emplace_back(element, path_ + "[" + std::to_string(out.size()) + "]", file_);
+    out.push_back(element_at(out.size(), element));
   }
   return out;
 }
@@ -92,6 +97,19 @@ std::string_view JsonNode::text() const {
 bool JsonNode::boolean() const {
   bool value = false;
   if (element_.get_bool().get(value) != simdjson::SUCCESS) fail("true or false");
+  return value;
+}
+
+char32_t JsonNode::character() const {
+  const std::string_view value = text();
+  if (value.empty() || read_code_point(value, 0).size != value.size()) fail("one character");
+  return read_code_point(value, 0).value;
+}
+
+double JsonNode::number() const {
+  double value = 0;
+  if (element_.is_number()) value = element_.get_double().value_unsafe();
+  if (!element_.is_number()) fail("a number");
   return value;
 }
 

@@ -30,9 +30,12 @@ class JsonNode {
 
   std::string_view text() const;
   bool boolean() const;
+  char32_t character() const;  ///< of a string that is one code point
+  double number() const;
   std::int32_t id() const;  ///< a token or type id: an integer of 0 to 2^31 - 1
   std::uint64_t unsigned_number() const;
   simdjson::dom::object object() const;
+  simdjson::dom::element element() const { return element_; }
 
   const std::string& path() const { return path_; }
   std::string_view file() const { return file_; }
@@ -44,6 +47,8 @@ class JsonNode {
 
   /// A member of this object that the caller already iterates over.
   JsonNode member(std::string_view name, simdjson::dom::element element) const;
+  /// The same for an array.
+  JsonNode element_at(std::size_t index, simdjson::dom::element element) const;
 
  private:
   simdjson::dom::element element_;

@@ -1,5 +1,6 @@
-// The parts of a tokenizer.json. A new kind of part is a file of its own, an alternative of the variant here
-// and a line in pipeline.cc, where the types that work are listed.
+// The parts of a tokenizer.json. A new kind of part is a file of its own, an alternative of its variant and a
+// line where the kinds are listed: normalizer.cc, pre_tokenizer.cc, post_processor.cc, decoder.cc, and for
+// models here.
 #pragma once
 
 #include <string_view>
@@ -7,17 +8,19 @@
 #include <vector>
 
 #include "tokenizer/added_tokens.h"
-#include "tokenizer/bert_normalizer.h"
-#include "tokenizer/bert_pre_tokenizer.h"
+#include "tokenizer/bpe.h"
+#include "tokenizer/decoder.h"
+#include "tokenizer/normalizer.h"
 #include "tokenizer/post_processor.h"
+#include "tokenizer/pre_tokenizer.h"
 #include "tokenizer/tokenizer.h"
+#include "tokenizer/unigram.h"
+#include "tokenizer/word_level.h"
 #include "tokenizer/word_piece.h"
 
 namespace nybble::tokenizer {
 
-using Normalizer = std::variant<std::monostate, BertNormalizer>;      ///< monostate: the text as it is
-using PreTokenizer = std::variant<std::monostate, BertPreTokenizer>;  ///< monostate: the text is one word
-using Model = std::variant<WordPiece>;
+using Model = std::variant<WordPiece, Bpe, Unigram, WordLevel>;
 
 /// Immutable once read.
 struct Pipeline {
@@ -26,16 +29,13 @@ struct Pipeline {
   Model model;
   AddedTokens added;
   PostProcessor post_processor;
+  std::optional<Decoder> decoder;
   LeftOverState left_over_state;
 };
 
 /// Reads the whole of a tokenizer.json. Throws Error{unsupported_model}.
 Pipeline read_pipeline(const JsonNode& root);
 
-AlignedText normalize(const Normalizer& normalizer, AlignedText input);
-/// Appends the words of a part of `text` that is not empty, as byte ranges of `text`.
-void pre_tokenize(const PreTokenizer& pre_tokenizer, std::string_view text, Span within,
-                  std::vector<Span>& words);
 const Vocabulary& vocabulary(const Model& model);
 std::string_view type_name(const Model& model);
 

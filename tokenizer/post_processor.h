@@ -1,4 +1,5 @@
-// What is put around the tokens of a text or a pair. Every post-processor is read into two templates.
+// What is put around the tokens of a text or a pair. Every post-processor is read into two templates, and
+// what is done to offsets before.
 #pragma once
 
 #include <cstddef>
@@ -18,9 +19,15 @@ struct TemplatePiece {
 
 using Template = std::vector<TemplatePiece>;
 
+/// Leaves white space that a token starts or ends with out of its offsets.
+struct OffsetTrim {
+  bool keep_prefix_space = false;  ///< but not a single one at the start of the text: it was put there
+};
+
 struct PostProcessor {
   Template single;  ///< holds the first text at most once, the second never
   Template pair;    ///< holds each text at most once
+  std::vector<OffsetTrim> trims;
 };
 
 /// How many tokens a template adds.
@@ -30,5 +37,10 @@ std::size_t special_tokens(const Template& pieces);
 PostProcessor no_post_processor();
 PostProcessor read_template_processing(const JsonNode& node);
 PostProcessor read_bert_processing(const JsonNode& node);
+PostProcessor read_roberta_processing(const JsonNode& node);
+PostProcessor read_byte_level_processing(const JsonNode& node);
+
+/// The member `post_processor` of the whole file.
+PostProcessor read_post_processor(const JsonNode& root);
 
 }  // namespace nybble::tokenizer

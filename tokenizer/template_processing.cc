@@ -83,7 +83,7 @@ Template read_template(const JsonNode& node, const SpecialTokens& known, std::si
 
 PostProcessor read_template_processing(const JsonNode& node) {
   const SpecialTokens known = read_special_tokens(node.field("special_tokens"));
-  return {read_template(node.field("single"), known, 1), read_template(node.field("pair"), known, 2)};
+  return {read_template(node.field("single"), known, 1), read_template(node.field("pair"), known, 2), {}};
 }
 
 }  // namespace nybble::tokenizer

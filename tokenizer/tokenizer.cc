@@ -4,80 +4,14 @@
 #include <limits>
 
 #include "include/nybble/error.h"
+#include "tokenizer/assembly.h"
 #include "tokenizer/bert_ids.h"
 #include "tokenizer/pipeline.h"
+#include "tokenizer/text_encoder.h"
+#include "tokenizer/truncation.h"
 
 namespace nybble::tokenizer {
 namespace {
-
-/// The tokens of one text, without special ones.
-struct TextTokens {
-  std::vector<std::int32_t> ids;
-  std::vector<std::pair<std::uint32_t, std::uint32_t>> offsets;
-  std::vector<std::int32_t> word_ids;
-
-  void add(std::int32_t id, Span origin, std::int32_t word) {
-    ids.push_back(id);
-    offsets.emplace_back(origin.start, origin.stop);
-    word_ids.push_back(word);
-  }
-  void cut(std::size_t size) {
-    ids.resize(size);
-    offsets.resize(size);
-    word_ids.resize(size);
-  }
-};
-
-/// Runs the parts one after the other over the whole text and keeps track of where everything came from.
-class TextEncoder {
- public:
-  explicit TextEncoder(const Pipeline& parts) : parts_(parts) {}
-
-  TextTokens encode(std::string_view text) {
-    for (const AddedSplit& split : parts_.added.raw().split(text)) {
-      if (split.token != nullptr) {
-        out_.add(split.token->id, split.span, word_++);
-      } else {
-        encode_piece(text.substr(split.span.start, split.span.stop - split.span.start), split.span.start);
-      }
-    }
-    return std::move(out_);
-  }
-
- private:
-  void encode_piece(std::string_view piece, std::uint32_t start) {
-    const AlignedText normalized = normalize(parts_.normalizer, align(piece, start));
-    for (const AddedSplit& split : parts_.added.normalized().split(normalized.text)) {
-      if (split.token != nullptr) {
-        out_.add(split.token->id, normalized.origin(split.span.start, split.span.stop), word_++);
-        continue;
-      }
-      words_.clear();
-      pre_tokenize(parts_.pre_tokenizer, normalized.text, split.span, words_);
-      for (const Span& word : words_) encode_word(normalized, word);
-    }
-  }
-
-  void encode_word(const AlignedText& text, Span at) {
-    const auto& model = std::get<WordPiece>(parts_.model);
-    const std::string_view word = std::string_view(text.text).substr(at.start, at.stop - at.start);
-    const std::size_t before = out_.ids.size();
-    const bool known = count_code_points(word) <= model.max_word &&
-                       model.split(word, [&](std::int32_t id, std::size_t begin, std::size_t end) {
-                         out_.add(id, text.origin(at.start + begin, at.start + end), word_);
-                       });
-    if (!known) {
-      out_.cut(before);
-      out_.add(model.unknown_id, text.origin(at.start, at.stop), word_);
-    }
-    ++word_;
-  }
-
-  const Pipeline& parts_;
-  TextTokens out_;
-  std::vector<Span> words_;
-  std::int32_t word_ = 0;
-};
 
 /// Offsets have 32 bits, and a byte of text can become four after normalization.
 void check_size(std::string_view text) {
@@ -95,57 +29,6 @@ std::size_t room_for_text(const Template& pieces, std::size_t max_tokens) {
   throw Error(ErrorCode::bad_input, "At most " + std::to_string(max_tokens) +
                                         " tokens were asked for, expected " + std::to_string(special) +
                                         " or more: the special tokens alone are so many.");
-}
-
-/// "Longest first" as the reference cuts: the longer text gives way until both have half.
-void cut_longest_first(TextTokens& a, TextTokens& b, std::size_t room) {
-  if (a.ids.size() <= room && b.ids.size() <= room - a.ids.size()) return;
-  TextTokens& shorter = a.ids.size() <= b.ids.size() ? a : b;
-  TextTokens& longer = &shorter == &a ? b : a;
-  std::size_t keep_shorter = shorter.ids.size();
-  std::size_t keep_longer = keep_shorter > room ? keep_shorter : std::max(keep_shorter, room - keep_shorter);
-  if (keep_shorter + keep_longer > room) {
-    keep_shorter = room / 2;
-    keep_longer = keep_shorter + room % 2;
-  }
-  shorter.cut(std::min(keep_shorter, shorter.ids.size()));
-  longer.cut(std::min(keep_longer, longer.ids.size()));
-}
-
-void append_special(const TemplatePiece& piece, Encoding& out) {
-  for (const std::int32_t id : piece.ids) {
-    out.ids.push_back(id);
-    out.type_ids.push_back(piece.type_id);
-    out.offsets.emplace_back(0, 0);
-    out.word_ids.push_back(-1);
-    out.special.push_back(1);
-  }
-}
-
-void append_text(const TextTokens& text, std::int32_t type_id, Encoding& out) {
-  out.ids.insert(out.ids.end(), text.ids.begin(), text.ids.end());
-  out.type_ids.insert(out.type_ids.end(), text.ids.size(), type_id);
-  out.offsets.insert(out.offsets.end(), text.offsets.begin(), text.offsets.end());
-  out.word_ids.insert(out.word_ids.end(), text.word_ids.begin(), text.word_ids.end());
-  out.special.insert(out.special.end(), text.ids.size(), 0);
-}
-
-Encoding fill(const Template& pieces, const TextTokens& first, const TextTokens& second) {
-  Encoding out;
-  for (const TemplatePiece& piece : pieces) {
-    switch (piece.kind) {
-      case TemplatePiece::Kind::special:
-        append_special(piece, out);
-        break;
-      case TemplatePiece::Kind::first_text:
-        append_text(first, piece.type_id, out);
-        break;
-      case TemplatePiece::Kind::second_text:
-        append_text(second, piece.type_id, out);
-        break;
-    }
-  }
-  return out;
 }
 
 Pipeline parse(const simdjson::padded_string& json, std::string_view name) {
@@ -170,11 +53,13 @@ struct Tokenizer::Impl {
   /// Appends ids of `text` without special tokens; true if there were more than `limit`.
   bool append_ids(std::string_view text, std::size_t limit, std::vector<std::int32_t>& ids) const {
     if (bert_ids) return bert_ids->append(text, limit, ids);
-    const TextTokens tokens = TextEncoder(parts).encode(text);
+    const TextTokens tokens = encode_text(parts, text, true);
     const std::size_t kept = std::min(limit, tokens.ids.size());
     ids.insert(ids.end(), tokens.ids.begin(), tokens.ids.begin() + static_cast<std::ptrdiff_t>(kept));
     return kept < tokens.ids.size();
   }
+
+  AssembledText encode(std::string_view text) const { return {text, encode_text(parts, text, false), {}}; }
 
   Pipeline parts;
   std::optional<BertIds> bert_ids;
@@ -202,24 +87,36 @@ Tokenizer Tokenizer::from_json(std::string_view json, std::string_view name) {
 }
 
 Encoding Tokenizer::encode(std::string_view text, std::size_t max_tokens) const {
-  check_size(text);
-  const Template& pieces = impl_->parts.post_processor.single;
-  const std::size_t room = room_for_text(pieces, max_tokens);
-  TextTokens tokens = TextEncoder(impl_->parts).encode(text);
-  tokens.cut(std::min(room, tokens.ids.size()));
-  return fill(pieces, tokens, {});
+  return encode(text, Truncation{max_tokens});
 }
 
 Encoding Tokenizer::encode_pair(std::string_view first, std::string_view second,
                                 std::size_t max_tokens) const {
+  return encode_pair(first, second, Truncation{max_tokens});
+}
+
+Encoding Tokenizer::encode(std::string_view text, const Truncation& truncation) const {
+  check_size(text);
+  const PostProcessor& around = impl_->parts.post_processor;
+  const std::size_t room = room_for_text(around.single, truncation.max_tokens);
+  AssembledText only = impl_->encode(text);
+  const std::size_t size = only.tokens.ids.size();
+  only.windows = windows(size, kept_tokens(size, std::nullopt, room, truncation.strategy).first, truncation);
+  return assemble(*this, around.single, around.trims, only, {});
+}
+
+Encoding Tokenizer::encode_pair(std::string_view first, std::string_view second,
+                                const Truncation& truncation) const {
   check_size(first);
   check_size(second);
-  const Template& pieces = impl_->parts.post_processor.pair;
-  const std::size_t room = room_for_text(pieces, max_tokens);
-  TextTokens a = TextEncoder(impl_->parts).encode(first);
-  TextTokens b = TextEncoder(impl_->parts).encode(second);
-  cut_longest_first(a, b, room);
-  return fill(pieces, a, b);
+  const PostProcessor& around = impl_->parts.post_processor;
+  const std::size_t room = room_for_text(around.pair, truncation.max_tokens);
+  AssembledText a = impl_->encode(first), b = impl_->encode(second);
+  const auto [keep_a, keep_b] =
+      kept_tokens(a.tokens.ids.size(), b.tokens.ids.size(), room, truncation.strategy);
+  a.windows = windows(a.tokens.ids.size(), keep_a, truncation);
+  b.windows = windows(b.tokens.ids.size(), keep_b, truncation);
+  return assemble(*this, around.pair, around.trims, a, b);
 }
 
 bool Tokenizer::encode_ids(std::string_view text, std::size_t max_tokens, std::vector<std::int32_t>& ids,
@@ -238,6 +135,16 @@ bool Tokenizer::encode_ids(std::string_view text, std::size_t max_tokens, std::v
     type_ids.insert(type_ids.end(), ids.size() - before, piece.type_id);
   }
   return cut;
+}
+
+std::string Tokenizer::decode(std::span<const std::int32_t> ids, bool skip_special) const {
+  std::vector<std::string> tokens;
+  for (const std::int32_t id : ids) {
+    const std::string_view name = token(id);
+    if (name.empty() || (skip_special && impl_->parts.added.is_special(name))) continue;
+    tokens.emplace_back(name);
+  }
+  return tokenizer::decode(impl_->parts.decoder, std::move(tokens));
 }
 
 std::size_t Tokenizer::vocabulary_size() const {

@@ -13,6 +13,21 @@ std::uint64_t sort_key(std::string_view token) {
   return __builtin_bswap64(key);
 }
 
+/// Eight bytes at a time, each mixed by a multiplication whose halves are folded.
+std::uint64_t hash_of(std::string_view token) {
+  const auto mix = [](std::uint64_t a) {
+    const auto product = static_cast<unsigned __int128>(a) * 0x9E3779B97F4A7C15;
+    return static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64);
+  };
+  std::uint64_t hash = token.size();
+  for (std::size_t at = 0; at < token.size(); at += 8) {
+    std::uint64_t eight = 0;
+    std::memcpy(&eight, token.data() + at, std::min<std::size_t>(token.size() - at, 8));
+    hash = mix(hash ^ eight) + 0xD6E8FEB86659FD93;
+  }
+  return mix(hash);
+}
+
 }  // namespace
 
 void Vocabulary::reserve(std::size_t tokens, std::size_t bytes) {
@@ -28,12 +43,51 @@ void Vocabulary::add(std::string_view token, std::int32_t id) {
 
 bool Vocabulary::freeze() {
   sort_by_token();
+  different_ = entries_.size();
   std::vector<Trie::Entry> keys;
   keys.reserve(entries_.size());
   for (const Entry& entry : entries_) keys.push_back({text_of(entry), entry.id});
   auto built = Trie::build(keys);
   if (built) trie_ = std::move(*built);
   return built.has_value();
+}
+
+std::size_t Vocabulary::slot_of(std::string_view token, std::uint64_t hash) const {
+  const std::size_t mask = slots_.size() - 1;
+  for (std::size_t at = hash & mask;; at = (at + 1) & mask) {
+    const Slot& slot = slots_[at];
+    if (slot.entry == 0) return at;
+    if (slot.tag == hash >> 32 && text_of(entries_[slot.entry - 1]) == token) return at;
+  }
+}
+
+void Vocabulary::freeze_hashed() {
+  std::size_t size = 2;
+  while (size < 2 * entries_.size()) size *= 2;
+  slots_.assign(size, {});
+  std::vector<Keyed> gone;
+  for (std::uint32_t i = 0; i < entries_.size(); ++i) {
+    const std::string_view token = text_of(entries_[i]);
+    const std::uint64_t hash = hash_of(token);
+    Slot& slot = slots_[slot_of(token, hash)];
+    if (slot.entry != 0) gone.push_back({0, slot.entry - 1});
+    slot = {static_cast<std::uint32_t>(hash >> 32), i + 1};
+  }
+  different_ = entries_.size() - gone.size();
+  std::sort(gone.begin(), gone.end(), [](const Keyed& a, const Keyed& b) { return a.index < b.index; });
+  by_id_.reserve(different_);
+  auto next_gone = gone.begin();
+  for (std::uint32_t i = 0; i < entries_.size(); ++i) {
+    if (next_gone != gone.end() && next_gone->index == i) {
+      ++next_gone;
+    } else {
+      by_id_.push_back({entries_[i].id, i});
+    }
+  }
+  const auto before = [&](const IdPlace& a, const IdPlace& b) {
+    return a.id != b.id ? a.id < b.id : text_of(entries_[a.entry]) < text_of(entries_[b.entry]);
+  };
+  if (!std::is_sorted(by_id_.begin(), by_id_.end(), before)) std::sort(by_id_.begin(), by_id_.end(), before);
 }
 
 void Vocabulary::sort_by_token() {
@@ -70,15 +124,41 @@ void Vocabulary::index_by_id(const std::vector<Keyed>& keyed) {
 }
 
 std::optional<std::int32_t> Vocabulary::id(std::string_view token) const {
+  if (!slots_.empty()) {
+    const Slot& slot = slots_[slot_of(token, hash_of(token))];
+    return slot.entry == 0 ? std::nullopt : std::optional(entries_[slot.entry - 1].id);
+  }
   const std::int32_t found = trie_.find(token);
   return found < 0 ? std::nullopt : std::optional(found);
 }
 
 std::string_view Vocabulary::token(std::int32_t id) const {
+  const auto dense = static_cast<std::size_t>(id);
+  if (id >= 0 && dense < by_id_.size() && by_id_[dense].id == id &&
+      (dense + 1 == by_id_.size() || by_id_[dense + 1].id != id)) {
+    return text_of(entries_[by_id_[dense].entry]);
+  }
   const auto after = std::upper_bound(by_id_.begin(), by_id_.end(), id,
                                       [](std::int32_t wanted, const IdPlace& at) { return wanted < at.id; });
   if (after == by_id_.begin() || (after - 1)->id != id) return {};
   return text_of(entries_[(after - 1)->entry]);
+}
+
+Vocabulary read_vocabulary(const JsonNode& node, bool hashed) {
+  const auto object = node.object();
+  Vocabulary out;
+  out.reserve(object.size(), object.size() * 8);
+  for (const auto& [token, element] : object) {
+    std::int64_t id = -1;
+    const bool integer = element.get_int64().get(id) == simdjson::SUCCESS;
+    if (!integer || id != static_cast<std::int32_t>(id) || id < 0) id = node.member(token, element).id();
+    out.add(token, static_cast<std::int32_t>(id));
+  }
+  if (hashed) {
+    out.freeze_hashed();
+  } else if (!out.freeze())
+    node.fail("tokens that share their starts in at most 8 million trie nodes", "more");
+  return out;
 }
 
 }  // namespace nybble::tokenizer

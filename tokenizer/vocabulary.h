@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "tokenizer/json_reader.h"
 #include "tokenizer/trie.h"
 
 namespace nybble::tokenizer {
@@ -20,16 +21,24 @@ class Vocabulary {
   void add(std::string_view token, std::int32_t id);
   /// Ends the adding. False if the tokens are too many (Trie::build).
   [[nodiscard]] bool freeze();
+  /// Ends it without a trie: whole tokens are found by their hash alone, which is ready much sooner.
+  void freeze_hashed();
 
   std::optional<std::int32_t> id(std::string_view token) const;
   /// Empty if no token has this id; of tokens that share it, the last in byte order.
   std::string_view token(std::int32_t id) const;
-  std::size_t size() const { return entries_.size(); }  ///< different tokens
+  std::size_t size() const { return different_; }  ///< different tokens
   std::int32_t largest_id() const { return by_id_.empty() ? -1 : by_id_.back().id; }
   std::size_t longest_token() const { return longest_; }  ///< in bytes
-  const Trie& trie() const { return trie_; }
+  const Trie& trie() const { return trie_; }              ///< after freeze() alone
 
  private:
+  struct Slot {
+    std::uint32_t tag = 0;    ///< bits of the hash
+    std::uint32_t entry = 0;  ///< one more than the index; 0: free
+  };
+  /// Where a token is or would be.
+  std::size_t slot_of(std::string_view token, std::uint64_t hash) const;
   struct Entry {
     std::size_t offset, size;  ///< in text_
     std::int32_t id;
@@ -50,7 +59,12 @@ class Vocabulary {
   std::vector<Entry> entries_;  ///< sorted by token once frozen
   std::vector<IdPlace> by_id_;  ///< ids ascending
   std::size_t longest_ = 0;
+  std::size_t different_ = 0;
+  std::vector<Slot> slots_;  ///< a power of two of them, at most half taken
   Trie trie_;
 };
+
+/// Reads an object of tokens with their ids, without a trie if `hashed`.
+Vocabulary read_vocabulary(const JsonNode& node, bool hashed = false);
 
 }  // namespace nybble::tokenizer

@@ -10,20 +10,6 @@ namespace {
 /// bytes.
 constexpr std::size_t kMaxSteps = 4096;
 
-Vocabulary read_vocabulary(const JsonNode& node) {
-  const auto object = node.object();
-  Vocabulary out;
-  out.reserve(object.size(), object.size() * 8);
-  for (const auto& [token, element] : object) {
-    std::int64_t id = -1;
-    const bool integer = element.get_int64().get(id) == simdjson::SUCCESS;
-    if (!integer || id != static_cast<std::int32_t>(id) || id < 0) id = node.member(token, element).id();
-    out.add(token, static_cast<std::int32_t>(id));
-  }
-  if (!out.freeze()) node.fail("tokens that share their starts in at most 8 million trie nodes", "more");
-  return out;
-}
-
 }  // namespace
 
 WordPiece read_word_piece(const JsonNode& node) {

@@ -88,7 +88,7 @@ struct ModelInfo {
   std::size_t layers = 0, hidden = 0, heads = 0, intermediate = 0;
   std::size_t vocabulary = 0, positions = 0, token_types = 0;
   std::string activation;  ///< as config.json calls it
-  std::string tokenizer;   ///< the tokenizer's model: "WordPiece"
+  std::string tokenizer;   ///< the tokenizer's model: "WordPiece", "BPE", "Unigram" or "WordLevel"
   std::size_t tokenizer_vocabulary = 0;
   /// Left over in tokenizer.json from the run that saved it; shown, never applied.
   std::optional<std::int64_t> tokenizer_truncation, tokenizer_padding;
@@ -145,7 +145,8 @@ NYBBLE_API std::optional<Utf8Text> repair_utf8(std::string_view text);
 /// The tokens of one text.
 struct Tokens {
   std::vector<std::int32_t> ids;
-  std::vector<std::string> tokens;
+  std::vector<std::string>
+      tokens;  ///< names; of an unknown one the text that it stands for where it has no other
   std::vector<std::pair<std::size_t, std::size_t>> offsets;  ///< [start, stop) bytes of the text as given
   std::vector<std::int32_t> type_ids;
   std::vector<std::int32_t> word_ids;  ///< -1 for special tokens
@@ -162,6 +163,9 @@ class NYBBLE_API Tokenizer {
   /// Never pads; cuts to max_tokens unless that is 0.
   Tokens tokenize(std::string_view text, std::size_t max_tokens = 0) const;
   Tokens tokenize_pair(std::string_view first, std::string_view second, std::size_t max_tokens = 0) const;
+  /// The text that ids stand for, as the decoder in tokenizer.json writes it. Ids that are no token are
+  /// passed over, special tokens unless `special`.
+  std::string decode(std::span<const std::int32_t> ids, bool special = false) const;
 
  private:
   struct Impl;

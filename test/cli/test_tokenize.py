@@ -54,6 +54,25 @@ class Tokenize(ProgramTest):
         row, = self.rows(b"words to count")
         self.assertEqual(self.rows(b"words to count", "--max-tokens", str(len(row["ids"]))), [row])
 
+    def test_ids_are_decoded_to_the_text_and_special_tokens_are_left_out_unless_asked_for(self):
+        texts = "hello world\nWords, and more!\n\n"
+        rows = self.succeed("tokenize", stdin=texts.encode())
+        decoded = [json.loads(line) for line in self.succeed("tokenize", "--decode", stdin=rows).splitlines()]
+        self.assertEqual([list(row) for row in decoded], [["text"]] * 3)
+        ids = json.loads(rows.splitlines()[0])["ids"]
+        bare, = self.succeed("tokenize", "--decode", stdin=json.dumps(ids).encode()).splitlines()
+        self.assertEqual(json.loads(bare), decoded[0])
+        self.assertEqual(decoded[2], {"text": ""})
+        special = json.loads(self.succeed("tokenize", "--decode", "--special", stdin=json.dumps(ids).encode()))
+        self.assertEqual(special["text"], f"[CLS] {decoded[0]['text']} [SEP]")
+
+    def test_a_line_that_has_no_ids_is_named(self):
+        for line, found in ((b"x", "no JSON"), (b'{"id":1}', "object"), (b"[1,1.5]", "the id 1.5"), (b"[99999999999]", "the id 99999999999"),
+                            (b"[18446744073709551615]", "the id 18446744073709551615")):
+            result = run("tokenize", "--decode", stdin=b"[1]\n" + line + b"\n")
+            self.assertEqual(result.returncode, 1)
+            self.assertRegex(result.stderr.decode(), f"line 2: expected a JSON array of ids .* found {found}\\.\n")
+
     def test_the_weights_are_not_needed(self):
         model = self.copy_model()
         (model / "model.safetensors").unlink()

@@ -13,7 +13,7 @@ ALL = PLAN + ["--pooling", "--normalize", "--no-normalize", "--max-tokens", "--b
 INPUTS = ["--lengths", "--lengths-file", "--ids-file", "--texts-file"]
 OPTIONS = {
     "embed": ALL + ["--strict", "--field", "--format", "-o", "--output"],
-    "tokenize": MODEL + ["--max-tokens"],
+    "tokenize": MODEL + ["--max-tokens", "--decode", "--special"],
     "similarity": ALL,
     "info": PLAN,
     "explain": ALL + ["--graph", "--dump-after", "--disable-pass"],

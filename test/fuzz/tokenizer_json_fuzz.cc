@@ -16,6 +16,7 @@ constexpr std::string_view kTexts[] = {
     "a\xCC\x81\xE3\x80\xAE\xED\x95\x9C\xE4\xB8\xAD\xC4\xB0",
     "   \t\n  foo  ",
     "[CLS][SEP]foo<x>foo ##ing",
+    "\xC2\xA9\xE2\x80\x8D don't \xE0\xA4\x95\xE0\xA5\x8D\xE0\xA4\x95 1234 \xEF\xBB\xBF''\r\nab",
 };
 
 void require(bool holds) {
@@ -36,6 +37,8 @@ void encode(const Tokenizer& tokenizer, std::string_view text, std::size_t max_t
   tokenizer.encode_ids(text, max_tokens, ids, type_ids);
   require(ids == e.ids && type_ids == e.type_ids);
   tokenizer.encode_pair(text, kTexts[1], max_tokens);
+  const auto decoded = tokenizer.decode(e.ids, false);
+  require(decoded.size() <= (std::size_t{1} << 30));
 } catch (const nybble::Error&) {  // max_tokens below the template's own
 }
 

@@ -185,8 +185,8 @@ TEST_CASE("truncation and padding of the file are read and not applied") {
   parts["truncation"] = R"({"max_length":3,"strategy":"LongestFirst","stride":0})";
   parts["padding"] = R"({"strategy":{"Fixed":128},"pad_id":0})";
   const Tokenizer tokenizer = Tokenizer::from_json(test::to_json(parts), "small.json");
-  CHECK(tokenizer.left_over_state().truncation_max_length == 3);
-  CHECK(tokenizer.left_over_state().padding_length == 128);
+  CHECK(tokenizer.left_over_state().truncation->max_tokens == 3);
+  CHECK(tokenizer.left_over_state().padding->length == 128);
   CHECK(tokenizer.encode("a a a a").ids.size() == 6);
 }
 

@@ -43,17 +43,32 @@ std::string template_with(const std::string& single) {
 }
 
 TEST_CASE("a part of another type names the path, what was found and what works") {
-  CHECK(refusal(small_json("normalizer", R"({"type":"NFC"})")) ==
-        "t.json: $.normalizer.type: expected BertNormalizer, found \"NFC\".");
-  CHECK(refusal(small_json("pre_tokenizer", R"({"type":"ByteLevel"})")) ==
-        "t.json: $.pre_tokenizer.type: expected BertPreTokenizer, found \"ByteLevel\".");
-  CHECK(refusal(small_json("model", R"({"type":"BPE","vocab":{},"merges":[]})")) ==
-        "t.json: $.model.type: expected WordPiece, found \"BPE\".");
-  CHECK(refusal(small_json("post_processor", R"({"type":"RobertaProcessing"})")) ==
-        "t.json: $.post_processor.type: expected TemplateProcessing or BertProcessing, found "
-        "\"RobertaProcessing\".");
+  const std::string normalizers =
+      "BertNormalizer or NFC or NFD or NFKC or NFKD or Lowercase or StripAccents or Strip or Replace or "
+      "Prepend or "
+      "Precompiled or Nmt or ByteLevel or Sequence";
+  CHECK(refusal(small_json("normalizer", R"({"type":"Nope"})")) ==
+        "t.json: $.normalizer.type: expected " + normalizers + ", found \"Nope\".");
+  CHECK(refusal(
+            small_json("normalizer", R"({"type":"Sequence","normalizers":[{"type":"NFC"},{"type":"x"}]})")) ==
+        "t.json: $.normalizer.normalizers[1].type: expected " + normalizers + ", found \"x\".");
   CHECK(refusal(small_json("normalizer", "[1]")) ==
-        "t.json: $.normalizer: expected BertNormalizer or null, found an array.");
+        "t.json: $.normalizer: expected " + normalizers + " or null, found an array.");
+  CHECK(refusal(small_json("pre_tokenizer", R"({"type":"Bytes"})")) ==
+        "t.json: $.pre_tokenizer.type: expected BertPreTokenizer or ByteLevel or Metaspace or Whitespace or "
+        "WhitespaceSplit or Split or Punctuation or Digits or UnicodeScripts or CharDelimiterSplit or "
+        "FixedLength or "
+        "Sequence, found \"Bytes\".");
+  CHECK(refusal(small_json("model", R"({"type":"Bigram","vocab":{},"merges":[]})")) ==
+        "t.json: $.model.type: expected WordPiece or BPE or Unigram or WordLevel, found \"Bigram\".");
+  CHECK(
+      refusal(small_json("post_processor", R"({"type":"Processing"})")) ==
+      "t.json: $.post_processor.type: expected TemplateProcessing or BertProcessing or RobertaProcessing or "
+      "ByteLevel or Sequence, found \"Processing\".");
+  CHECK(refusal(small_json("decoder", R"({"type":"Decoder"})")) ==
+        "t.json: $.decoder.type: expected WordPiece or ByteLevel or Metaspace or ByteFallback or Fuse or "
+        "Replace or "
+        "Strip or BPEDecoder or CTC or Sequence, found \"Decoder\".");
 }
 
 TEST_CASE("what is missing, twice or of a wrong type is named") {

@@ -5,7 +5,8 @@
 
 The English texts are paragraphs of the Jargon File (public domain; Debian's dict-jargon). A line of texts.jsonl is
 {"settings", "text", ["second"], ["max_tokens"], "ids", "type_ids", "offsets" (bytes), "word_ids", "special"};
-`settings` names a file tokenizer-SETTINGS.json.
+`settings` names a file tokenizer-SETTINGS.json. Those of families.py are trained here, on its sentences; their lines
+have "decoded", too, and "left" and "stride" where they are cut by those.
 """
 import collections
 import json
@@ -16,6 +17,7 @@ import sys
 import tokenizers
 from tokenizers import Tokenizer
 
+import families
 import parity
 
 FOLDER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "goldens")
@@ -70,6 +72,34 @@ def golden(tokenizer, name, texts, max_tokens):
     return json.dumps(line | expected, separators=(",", ":"))
 
 
+def family_golden(tokenizer, name, texts, cut=None):
+    tokenizer.no_truncation()
+    line = {"settings": name, "text": texts[0]}
+    line |= {"second": texts[1]} if len(texts) > 1 else {}
+    if cut:
+        max_tokens, left, stride = cut
+        tokenizer.enable_truncation(max_tokens, stride=stride, direction="left" if left else "right")
+        line |= {"max_tokens": max_tokens, "left": left, "stride": stride}
+    encoding = tokenizer.encode(*texts)
+    expected = parity.expected_encoding(encoding, texts) | {"decoded": tokenizer.decode(encoding.ids)}
+    del expected["tokens"]
+    return json.dumps(line | expected, separators=(",", ":"))
+
+
+def family_lines(hostile):
+    sentences = families.sentences()
+    for number, (name, spec) in enumerate(families.families(sentences, 300, rules=1).items()):
+        text = json.dumps(spec, ensure_ascii=True, separators=(",", ":"))
+        with open(os.path.join(FOLDER, f"tokenizer-{name}.json"), "w", encoding="ascii") as out:
+            out.write(text + "\n")
+        tokenizer = Tokenizer.from_str(text)
+        for t in sentences[number % 3::3] + hostile[number::30]:
+            yield family_golden(tokenizer, name, [t])
+        yield family_golden(tokenizer, name, [sentences[0], "a <mask> b"])
+        yield family_golden(tokenizer, name, [sentences[0]], (9, False, 2))
+        yield family_golden(tokenizer, name, [sentences[1]], (9, True, 0))
+
+
 def main():
     if tokenizers.__version__ != parity.REFERENCE:
         sys.exit(f"make_goldens.py: needs tokenizers {parity.REFERENCE}, found {tokenizers.__version__}")
@@ -87,6 +117,7 @@ def main():
         lines += [golden(tokenizer, name, [t], 0) for t in hostile]
         lines += [golden(tokenizer, name, [t], 9) for t in hostile[:10]]
         lines += [golden(tokenizer, name, list(p), n) for n in (0, 8) for p in zip(hostile[:8], hostile[8:])]
+    lines += family_lines(hostile)
     with open(os.path.join(FOLDER, "texts.jsonl"), "w", encoding="ascii") as out:
         out.write("\n".join(lines) + "\n")
 

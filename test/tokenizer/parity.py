@@ -182,9 +182,9 @@ def byte_offsets(text):
     return offsets
 
 
-def expected_encoding(encoding, texts):
+def expected_encoding(encoding, texts, sequence=None):
     to_bytes = [byte_offsets(t) for t in texts]
-    sequence = encoding.sequence_ids
+    sequence = sequence or encoding.sequence_ids
     offsets = [[0, 0] if s is None else [to_bytes[s][a], to_bytes[s][b]]
                for s, (a, b) in zip(sequence, encoding.offsets)]
     return {"ids": encoding.ids, "tokens": encoding.tokens, "type_ids": encoding.type_ids, "offsets": offsets,

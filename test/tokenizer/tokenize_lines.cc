@@ -1,21 +1,27 @@
 // Tokenizes for the Python scripts beside it: reads texts, prints what became of each as a line of JSON.
 //
-//   tokenize_lines TOKENIZER.JSON [MAX_TOKENS]        standard input: per text a size in 4 bytes (little
-//   endian)
-//                                                     and the text; a size with its top bit set opens a pair
-//   tokenize_lines --repair                           standard input as above, any bytes; prints how many
-//   parts
-//                                                     repair_utf8() replaced, and the text
-//   tokenize_lines --speed TOKENIZER.JSON TEXTS N     times encode_ids over the texts of a file, N times
+//   tokenize_lines TOKENIZER.JSON [MAX_TOKENS]    standard input: records of a size in 4 bytes (little
+//   endian) and
+//                                                 so many bytes. A text, unless the size has its top bit set:
+//                                                 the first of a pair, whose second follows; or the next: a
+//                                                 tokenizer.json to go on with; or the next: max_tokens,
+//                                                 strategy, side and stride of Truncation in 4 bytes each. -
+//                                                 for the file: a record brings it.
+//   tokenize_lines --repair                       standard input as above, any bytes; prints how many parts
+//                                                 repair_utf8() replaced, and the text
+//   tokenize_lines --speed TOKENIZER.JSON TEXTS N [offsets]    times encode_ids, or encode, over the texts of
+//   a file
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
 #include <iostream>
+#include <optional>
 #include <sstream>
 #include <stdexcept>
 
+#include "include/nybble/error.h"
 #include "tokenizer/tokenizer.h"
 #include "tokenizer/utf8.h"
 
@@ -24,15 +30,20 @@ namespace {
 using nybble::tokenizer::Encoding;
 using nybble::tokenizer::Tokenizer;
 
-constexpr std::uint32_t kPair = 0x80000000;
+using nybble::tokenizer::Truncation;
 
-bool read_text(std::istream& in, std::string& text, bool& opens_pair) {
+enum class Record : std::uint32_t { text = 0, tokenizer = 1, truncation = 2, pair = 4 };
+
+bool read_record(std::istream& in, std::string& text, Record& kind) {
   std::uint32_t size = 0;
   if (!in.read(reinterpret_cast<char*>(&size), sizeof size)) return false;
-  opens_pair = (size & kPair) != 0;
-  text.resize(size & ~kPair);
+  kind = (size >> 31) != 0       ? Record::pair
+         : (size >> 30 & 1) != 0 ? Record::tokenizer
+         : (size >> 29 & 1) != 0 ? Record::truncation
+                                 : Record::text;
+  text.resize(size & 0x1FFFFFFF);
   if (!in.read(text.data(), static_cast<std::streamsize>(text.size())))
-    throw std::runtime_error("a text is cut");
+    throw std::runtime_error("a record is cut");
   return true;
 }
 
@@ -62,14 +73,24 @@ void print_list(std::string& out, const char* name, const Values& values, Write 
   out += ']';
 }
 
+std::string names(const Tokenizer& tokenizer, const Encoding& e) {
+  std::vector<std::string> tokens;
+  for (const std::int32_t id : e.ids) tokens.emplace_back(tokenizer.token(id));
+  for (const auto& [index, name] : e.spelled) tokens[index] = name;
+  std::string out;
+  print_list(out, "tokens", tokens, json_string);
+  return ',' + out.substr(1);
+}
+
 std::string to_json(const Tokenizer& tokenizer, const Encoding& e) {
   const auto number = [](auto n) { return std::to_string(n); };
   std::string out;
   print_list(out, "ids", e.ids, number);
-  print_list(out, "tokens", e.ids, [&](std::int32_t id) { return json_string(tokenizer.token(id)); });
+  out += names(tokenizer, e);
   print_list(out, "type_ids", e.type_ids, number);
   print_list(out, "word_ids", e.word_ids, number);
   print_list(out, "special", e.special, number);
+  print_list(out, "text", e.text, number);
   print_list(out, "offsets", e.offsets, [](auto o) {
     std::string pair = "[";
     pair += std::to_string(o.first);
@@ -77,7 +98,12 @@ std::string to_json(const Tokenizer& tokenizer, const Encoding& e) {
     pair += std::to_string(o.second);
     return pair += ']';
   });
-  return out + "}\n";
+  out += ",\"decoded\":" + json_string(tokenizer.decode(e.ids));
+  out += ",\"decoded_all\":" + json_string(tokenizer.decode(e.ids, false));
+  if (!e.overflow.empty())
+    print_list(out, "overflow", e.overflow,
+               [&](const Encoding& window) { return to_json(tokenizer, window); });
+  return out + "}";
 }
 
 /// The fast path must give what encode() gives, and say rightly whether it cut.
@@ -93,30 +119,78 @@ void compare_with_fast_path(const Tokenizer& tokenizer, const std::string& text,
   }
 }
 
-int print_lines(const Tokenizer& tokenizer, std::size_t max_tokens) {
-  std::string text, second;
-  bool pair = false, ignored = false;
-  while (read_text(std::cin, text, pair)) {
-    if (pair && !read_text(std::cin, second, ignored)) throw std::runtime_error("a pair is cut");
-    const Encoding e =
-        pair ? tokenizer.encode_pair(text, second, max_tokens) : tokenizer.encode(text, max_tokens);
-    if (!pair) compare_with_fast_path(tokenizer, text, max_tokens, e);
-    std::cout << to_json(tokenizer, e);
+/// Answers records one after the other.
+class Answers {
+ public:
+  Answers(const char* file, std::size_t max_tokens) {
+    truncation_.max_tokens = max_tokens;
+    if (std::strcmp(file, "-") != 0) tokenizer_.emplace(Tokenizer::from_file(file));
   }
-  return 0;
-}
+
+  int run() {
+    std::string text;
+    for (Record kind{}; read_record(std::cin, text, kind);) {
+      std::cout << answer(kind, text) << '\n';
+      if (std::cin.rdbuf()->in_avail() <= 0) std::cout.flush();
+    }
+    return 0;
+  }
+
+ private:
+  std::string answer(Record kind, const std::string& text) try {
+    switch (kind) {
+      case Record::tokenizer:
+        tokenizer_.reset();
+        tokenizer_.emplace(Tokenizer::from_json(text, "t.json"));
+        return "{}";
+      case Record::truncation:
+        return set_truncation(text);
+      case Record::pair:
+        return encode_pair(text);
+      default:
+        return encode(text);
+    }
+  } catch (const nybble::Error& error) {
+    return "{\"error\":" + json_string(error.what()) + "}";
+  }
+
+  std::string set_truncation(const std::string& text) {
+    std::uint32_t values[4];
+    if (text.size() != sizeof values) throw std::runtime_error("a truncation has 16 bytes");
+    std::memcpy(values, text.data(), sizeof values);
+    truncation_ = {values[0], static_cast<Truncation::Strategy>(values[1]),
+                   static_cast<Truncation::Side>(values[2]), values[3]};
+    return "{}";
+  }
+
+  std::string encode_pair(const std::string& text) {
+    std::string second;
+    Record ignored{};
+    if (!read_record(std::cin, second, ignored)) throw std::runtime_error("a pair is cut");
+    return to_json(*tokenizer_, tokenizer_->encode_pair(text, second, truncation_));
+  }
+
+  std::string encode(const std::string& text) {
+    const Encoding e = tokenizer_->encode(text, truncation_);
+    if (truncation_.side == Truncation::Side::right)
+      compare_with_fast_path(*tokenizer_, text, truncation_.max_tokens, e);
+    return to_json(*tokenizer_, e);
+  }
+
+  std::optional<Tokenizer> tokenizer_;
+  Truncation truncation_;
+};
 
 int repair_lines() {
   std::string text;
-  bool pair = false;
-  while (read_text(std::cin, text, pair)) {
+  for (Record kind{}; read_record(std::cin, text, kind);) {
     const auto repaired = nybble::tokenizer::repair_utf8(text);
     std::cout << '[' << repaired.replaced << ',' << json_string(repaired.text) << "]\n";
   }
   return 0;
 }
 
-int measure(const char* json, const char* file, int times) {
+int measure(const char* json, const char* file, int times, bool offsets) {
   using Clock = std::chrono::steady_clock;
   const auto seconds = [](Clock::duration d) { return std::chrono::duration<double>(d).count(); };
   auto start = Clock::now();
@@ -124,18 +198,23 @@ int measure(const char* json, const char* file, int times) {
   const double load = seconds(Clock::now() - start);
   std::ifstream in(file, std::ios::binary);
   std::vector<std::string> texts;
-  bool pair = false;
-  for (std::string text; read_text(in, text, pair);) texts.push_back(text);
+  Record kind{};
+  for (std::string text; read_record(in, text, kind);) texts.push_back(text);
   std::vector<std::int32_t> ids, type_ids;
+  std::size_t tokens = 0;
   double best = 1e30;
   for (int i = 0; i < times; ++i) {
     ids.clear();
     type_ids.clear();
     start = Clock::now();
-    for (const std::string& text : texts) tokenizer.encode_ids(text, 0, ids, type_ids);
+    tokens = 0;
+    for (const std::string& text : texts) {
+      if (offsets) tokens += tokenizer.encode(text).ids.size();
+      if (!offsets) tokenizer.encode_ids(text, 0, ids, type_ids);
+    }
     best = std::min(best, seconds(Clock::now() - start));
   }
-  std::printf("{\"load_s\":%.6f,\"tokens\":%zu,\"best_s\":%.6f}\n", load, ids.size(), best);
+  std::printf("{\"load_s\":%.6f,\"tokens\":%zu,\"best_s\":%.6f}\n", load, tokens + ids.size(), best);
   return 0;
 }
 
@@ -144,12 +223,11 @@ int measure(const char* json, const char* file, int times) {
 int main(int argc, char** argv) {
   try {
     std::ios::sync_with_stdio(false);
-    if (argc == 5 && std::strcmp(argv[1], "--speed") == 0)
-      return measure(argv[2], argv[3], std::atoi(argv[4]));
+    if ((argc == 5 || argc == 6) && std::strcmp(argv[1], "--speed") == 0)
+      return measure(argv[2], argv[3], std::atoi(argv[4]), argc == 6);
     if (argc == 2 && std::strcmp(argv[1], "--repair") == 0) return repair_lines();
     if (argc != 2 && argc != 3) throw std::runtime_error("usage: tokenize_lines TOKENIZER.JSON [MAX_TOKENS]");
-    const Tokenizer tokenizer = Tokenizer::from_file(argv[1]);
-    return print_lines(tokenizer, argc == 3 ? std::strtoull(argv[2], nullptr, 10) : 0);
+    return Answers(argv[1], argc == 3 ? std::strtoull(argv[2], nullptr, 10) : 0).run();
   } catch (const std::exception& e) {
     std::cerr << "tokenize_lines: " << e.what() << '\n';
     return 1;
