@@ -139,10 +139,12 @@ class Damaged(ProgramTest):
                 ("sentence_bert_config.json", "max_seq_length", 65, "64", "65"),
                 ("tokenizer_config.json", "model_max_length", "many"),
                 ("tokenizer_config.json", "model_max_length", -3),
-                ("tokenizer.json", "model", {"type": "BPE"}, "BPE"),
-                ("tokenizer.json", "normalizer", {"type": "NFKC"}, "NFKC"),
-                ("tokenizer.json", "pre_tokenizer", {"type": "Metaspace"}, "Metaspace"),
-                ("tokenizer.json", "post_processor", {"type": "ByteLevel"}, "ByteLevel"),
+                ("tokenizer.json", "model", {"type": "Lattice"}, "Lattice"),
+                ("tokenizer.json", "model", {"type": "BPE"}, "vocab"),
+                ("tokenizer.json", "normalizer", {"type": "Rot13"}, "Rot13"),
+                ("tokenizer.json", "pre_tokenizer", {"type": "Syllables"}, "Syllables"),
+                ("tokenizer.json", "pre_tokenizer", {"type": "Metaspace"}, "replacement"),
+                ("tokenizer.json", "post_processor", {"type": "Chat"}, "Chat"),
                 ("tokenizer.json", "added_tokens", {}),
                 ("tokenizer.json", "model", KeyError)):
             with self.subTest(name=name, key=key, value=value):
