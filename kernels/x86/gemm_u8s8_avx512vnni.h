@@ -62,14 +62,23 @@ template <int Rows, int Blocks, class Weights>
 /// 8 of the load ports at two a cycle.
 struct Bytes {
   static constexpr int kRows = 14, kFewRows = 4, kShortRows = 6, kShortFewRows = 2;
+  /// 24 sums, 4 registers of weights and a broadcast: 10 loads for 12 cycles of multiplier, where 8 rows × 32
+  /// columns take 10 for 8.
+  static constexpr int kWideRows = 6;
 
   template <int Rows, int Blocks, class Zero>
   [[gnu::always_inline]] static void sums(const std::uint8_t* a, std::ptrdiff_t lda,
                                           const avx512::Strip& strip, int begin, int end, Zero zero,
                                           __m512i (&sum)[Rows][Blocks]) {
-    const avx512::ByteWeights<Blocks, avx512::kHasGroups<Zero>> weights(zero, strip);
-    multiply(a + begin, lda, weights, strip.weights + begin / 4 * strip.stride, 2 * strip.stride,
-             (end - begin + 7) / 8, sum);
+    const std::byte* b = strip.weights + begin / 4 * strip.stride;
+    const int pairs = (end - begin + 7) / 8;
+    if constexpr (Blocks == 4 && Rows > kFewRows) {
+      const avx512::SharedWeights weights(strip, begin / 8);
+      multiply(a + begin, lda, weights, b, 2 * strip.stride, pairs, sum);
+    } else {
+      const avx512::ByteWeights<Blocks, avx512::kHasGroups<Zero>> weights(zero, strip);
+      multiply(a + begin, lda, weights, b, 2 * strip.stride, pairs, sum);
+    }
   }
 };
 

@@ -39,6 +39,36 @@ template <bool Stream>
   if constexpr (!Stream) _mm_prefetch(reinterpret_cast<const char*>(b + far), _MM_HINT_T1);
 }
 
+/// Bytes each, as they stand, for tiles of 64 columns that pass several times over a panel: each pass fetches
+/// its share of the next panel into L2, evenly. All of it during the first pass would ask L3 for 21 bytes a
+/// cycle, more than it gives.
+struct SharedWeights {
+  static constexpr int kFarLines = kSharedLines;
+  std::ptrdiff_t stride;
+  mutable const std::byte* far;
+
+  [[gnu::always_inline]] SharedWeights(const Strip& strip, int pair)
+      : stride(strip.stride), far(strip.weights + strip.far + pair * kFarLines * 64) {}
+  [[gnu::always_inline]] void load(const std::byte* b, __m512i (&weights)[4]) const {
+#pragma GCC unroll 4
+    for (int j = 0; j < 4; ++j) {
+      _mm_prefetch(reinterpret_cast<const char*>(b + j * 64 + kAhead), _MM_HINT_T0);
+      weights[j] = _mm512_loadu_si512(b + j * 64);
+      pin(weights[j]);
+    }
+  }
+  [[gnu::always_inline]] void even(const std::byte* b, __m512i (&weights)[4]) const {
+#pragma GCC unroll 4
+    for (int j = 0; j < kFarLines; ++j)
+      _mm_prefetch(reinterpret_cast<const char*>(far + j * 64), _MM_HINT_T1);
+    far += kFarLines * 64;
+    load(b, weights);
+  }
+  [[gnu::always_inline]] void odd(const std::byte* b, __m512i (&weights)[4]) const {
+    load(b + stride, weights);
+  }
+};
+
 /// 16 zero codes, each for the four k of its column.
 inline __m512i spread(const std::int8_t* zero) {
   const __m512i bytes = _mm512_broadcast_i32x4(_mm_loadu_si128(reinterpret_cast<const __m128i*>(zero)));

@@ -218,12 +218,14 @@ template <int Rows, int Blocks>
 template <class Product, int Rows, int Blocks>
 [[gnu::noinline]] inline void tile_single(const GemmArgs& args, const Strip& strip_at,
                                           const RowBlock& rows_at) {
+  __m512i sum[Rows]
+             [Blocks];  // the copies come after the sums: g++ would carry them there in vector registers
+  start_centred(strip_at, rows_at.rows, 0, 1, sum);
+  Product::sums(rows_at.a, args.lda, strip_at, 0, args.k, nullptr, sum);
+  forget();
   const Strip strip = strip_at;
   const RowBlock rows = rows_at;
   const std::ptrdiff_t ldc = args.ldc;
-  __m512i sum[Rows][Blocks];
-  start_centred(strip, rows.rows, 0, 1, sum);
-  Product::sums(rows.a, args.lda, strip, 0, args.k, nullptr, sum);
   finish_single(sum, strip, rows, ldc);
 }
 
@@ -329,11 +331,19 @@ template <class Product, int Rows, int Blocks>
   store_tile(f, rows.c, args.ldc);
 }
 
+/// The rows of a tile of 64 columns where `Product` has such beside those of few rows; else 0.
+template <class Product>
+constexpr int wide_rows() {
+  if constexpr (requires { Product::kWideRows; }) return Product::kWideRows;
+  return 0;
+}
+
 /// Tiles of which all registers hold sums: one scale a channel, few blocks of row parameters.
 template <class Product>
 struct DeepTiles {
   static constexpr int kRows = Product::kRows;
   static constexpr int kFewRows = Product::kFewRows;
+  static constexpr int kWideRows = wide_rows<Product>();
 
   template <int Rows, int Blocks>
   static void run(const GemmArgs& args, const Strip& strip, const RowBlock& rows) {
@@ -351,6 +361,7 @@ template <class Product>
 struct ShortTiles {
   static constexpr int kRows = Product::kShortRows;
   static constexpr int kFewRows = Product::kShortFewRows;
+  static constexpr int kWideRows = 0;
 
   template <int Rows, int Blocks>
   static void run(const GemmArgs& args, const Strip& strip, const RowBlock& rows) {
@@ -386,6 +397,23 @@ inline void strip_of_rows(const GemmArgs& args, int p, Strip& strip, int first_r
   }
 }
 
+/// Lines of the next panel that a pair of quads fetches in tiles of 64 columns: the eight that it uses,
+/// shared by three row blocks.
+inline constexpr int kSharedLines = 3, kSharingPasses = 3;
+
+/// All rows of a strip of 64 columns in tiles of several passes (SharedWeights).
+template <class Tiles>
+inline void wide_strip_of_rows(const GemmArgs& args, int p, Strip& strip, int first_row) {
+  const int blocks = (args.m + Tiles::kWideRows - 1) / Tiles::kWideRows;
+  for (int i = 0; i < blocks; ++i) {
+    RowBlock rows = row_block(args, p, i, blocks);
+    rows.row += first_row;
+    tile_of_rows<Tiles, Tiles::kWideRows, 4>(args, strip, rows);
+    strip.far += (args.k + 7) / 8 * kSharedLines * 64;
+    if (i + 1 >= kSharingPasses) strip.far = 0;
+  }
+}
+
 /// Always inlined, and what calls it: g++ drops calls that have no result and no effect but on caches.
 template <auto Level>
 [[gnu::always_inline]] inline void fetch_lines(const std::byte* from, std::ptrdiff_t bytes) {
@@ -404,6 +432,20 @@ template <auto Level>
   grouped ? fetch_lines<_MM_HINT_T1>(next, trailer) : fetch_lines<_MM_HINT_T0>(next, trailer);
 }
 
+/// Whether tiles of 64 columns pass over a panel: all of them full or a row short. With several
+/// blocks of row parameters they are slower than tiles of 32 columns (91 % of the peak against 94), unless
+/// one pass does it all; two passes fetch too little of the next panel (12 tokens of MiniLM: 2 % slower).
+template <class Tiles>
+constexpr bool fits_wide(const GemmArgs& args) {
+  constexpr int kRows = Tiles::kWideRows;
+  if constexpr (kRows > 0) {
+    if (args.m > kRows && args.m <= 2 * kRows) return false;
+    if (args.m > kRows && row_block_count(args.k, args.format) > 1) return false;
+    return args.m / ((args.m + kRows - 1) / kRows) >= kRows - 1;
+  }
+  return false;
+}
+
 template <class Tiles>
 inline void panels(const GemmArgs& args, int first_row) {
   const std::uint32_t row_scale = greatest_row_scale(args);
@@ -419,6 +461,9 @@ inline void panels(const GemmArgs& args, int first_row) {
       if (args.m <= Tiles::kFewRows && panel.width == kPanelColumns) {
         fetch_stream(panel, panel_bytes, trailer, args.format.group != 0);
         strip_of_rows<Tiles, Tiles::kFewRows, 4>(args, p, strip, first_row);
+        column += 64;
+      } else if (fits_wide<Tiles>(args) && panel.width == kPanelColumns) {
+        if constexpr (Tiles::kWideRows > 0) wide_strip_of_rows<Tiles>(args, p, strip, first_row);
         column += 64;
       } else if (panel.width - column >= 32) {
         strip_of_rows<Tiles, Tiles::kRows, 2>(args, p, strip, first_row);
