@@ -218,8 +218,8 @@ template <int Rows, int Blocks>
 template <class Product, int Rows, int Blocks>
 [[gnu::noinline]] inline void tile_single(const GemmArgs& args, const Strip& strip_at,
                                           const RowBlock& rows_at) {
-  __m512i sum[Rows]
-             [Blocks];  // the copies come after the sums: g++ would carry them there in vector registers
+  // The copies come after the sums: g++ would carry them there in vector registers.
+  __m512i sum[Rows][Blocks];
   start_centred(strip_at, rows_at.rows, 0, 1, sum);
   Product::sums(rows_at.a, args.lda, strip_at, 0, args.k, nullptr, sum);
   forget();
