@@ -6,11 +6,22 @@
 
 namespace nybble::runtime {
 
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define NYBBLE_ADDRESS_SANITIZER
+#endif
+#endif
+
 std::vector<NodeThreads> numa_nodes() {
+#ifdef NYBBLE_ADDRESS_SANITIZER
+  // TBB opens hwloc with RTLD_DEEPBIND, at which clang's sanitizer ends the process.
+  return {{NodeThreads::kAnyNode, oneapi::tbb::info::default_concurrency()}};
+#else
   std::vector<NodeThreads> nodes;
   for (const oneapi::tbb::numa_node_id id : oneapi::tbb::info::numa_nodes())
     nodes.push_back({static_cast<int>(id), oneapi::tbb::info::default_concurrency(id)});
   return nodes;
+#endif
 }
 
 std::vector<NodeThreads> share_threads(int threads, const std::vector<NodeThreads>& nodes) {

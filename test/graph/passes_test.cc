@@ -510,7 +510,7 @@ TEST_CASE("An unknown pass is an error that names those there are") {
 TEST_CASE("Random graphs give every pass something to do") {
   for (const Pass& pass : passes()) {
     int changed = 0;
-    for (std::uint32_t seed = 0; seed < 200; ++seed) {
+    for (std::uint32_t seed = 0; seed < 1000; ++seed) {
       Graph graph = random_graph(seed, 40);
       remove_dead_nodes(graph, {});
       const std::string before = print(graph);
