@@ -70,6 +70,7 @@ std::int64_t integer(const Node& node, std::string_view name) { return typed<std
 double number(const Node& node, std::string_view name) { return typed<double>(node, name); }
 const std::string& text(const Node& node, std::string_view name) { return typed<std::string>(node, name); }
 bool has(const Node& node, std::string_view name) { return node.attributes.contains(name); }
+bool is_integer(const Node& node) { return has(node, "format") && text(node, "format") != "f32"; }
 
 std::vector<std::size_t> readers(const Graph& graph, ValueId value) {
   std::vector<std::size_t> result;

@@ -65,7 +65,7 @@ enum class Op {
   embed_sum,   ///< (ids, positions, types, word, position, type) -> f32[tokens,H]: sum of three table rows
   layernorm,   ///< (x, gamma, beta) or, fused, (x, residual, gamma, beta); `result` may be "f32_u8_rows"
   linear,      ///< (x, weight) or, fused, (x, weight, bias): x·Wᵀ + bias, then `activation` if it has one;
-               ///< with both, in int8, `result` may be "u8_rows"
+               ///< with both, in integers, `result` may be "u8_rows"
   add_bias,    ///< (x, bias)
   add,         ///< (x, y)
   activation,  ///< (x), `kind`
@@ -125,6 +125,8 @@ std::int64_t integer(const Node& node, std::string_view attribute);
 double number(const Node& node, std::string_view attribute);
 const std::string& text(const Node& node, std::string_view attribute);
 bool has(const Node& node, std::string_view attribute);
+/// Whether a linear, or an attention, has a `format` of integers.
+bool is_integer(const Node& node);
 
 // These three look at every node (or output): count first (passes/value_uses.h) where many values are asked
 // for.

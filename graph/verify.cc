@@ -8,15 +8,22 @@
 
 #include "graph/text.h"
 #include "nybble/error.h"
+#include "quant/integer_format.h"
 
 namespace nybble::graph {
 namespace {
 
 constexpr std::array<std::string_view, 4> kActivations = {"gelu_erf", "gelu_erf_q", "gelu_tanh", "relu"};
-constexpr std::array<std::string_view, 2> kFormats = {"f32", "int8"};
+constexpr std::array<std::string_view, 2> kAttentionFormats = {"f32", "int8"};
 constexpr std::array<std::string_view, 2> kPositionKinds = {"none", "bias"};
 constexpr std::array<std::string_view, 2> kQueries = {"all", "first"};
 constexpr std::array<std::string_view, 2> kPoolModes = {"mean", "cls"};
+
+constexpr auto kWeightFormats = [] {
+  std::array<std::string_view, 1 + quant::kIntegerFormats.size()> names{"f32"};
+  for (std::size_t i = 1; i < names.size(); ++i) names[i] = quant::kIntegerFormats[i - 1].name;
+  return names;
+}();
 
 [[noreturn]] void fail(const std::string& sentence) {
   throw Error(ErrorCode::bad_input, ("graph: " + sentence).substr(0, kMostTold));
@@ -149,16 +156,16 @@ ResultType infer_linear(const Node& node, const Checker& check) {
   const std::int64_t width = check.input(1).shape[0].size;
   if (node.inputs.size() == 3) check.vector(2, width);
   if (has(node, "activation")) check.one_of("activation", kActivations);
-  if (has(node, "format")) check.one_of("format", kFormats);
-  const bool is_int8 = has(node, "format") && text(node, "format") == "int8";
-  if (!reads_as(check.input(0).type, is_int8 ? ElementType::u8_rows : ElementType::f32)) {
-    fail("linear must have format = \"int8\" if and only if its rows are quantized, found input 0 (%" +
+  if (has(node, "format")) check.one_of("format", kWeightFormats);
+  const bool has_integers = is_integer(node);
+  if (!reads_as(check.input(0).type, has_integers ? ElementType::u8_rows : ElementType::f32)) {
+    fail("linear must have a format of integers if and only if its rows are quantized, found input 0 (%" +
          check.input(0).name + ") " + print_type(check.input(0).type, check.input(0).shape));
   }
   const bool makes_codes = has(node, "result");
   if (makes_codes) check.one_of("result", {&kCodes, 1});
-  if (makes_codes && !(is_int8 && has(node, "activation"))) {
-    fail("linear must have format = \"int8\" and an activation where its result is u8_rows");
+  if (makes_codes && !(has_integers && has(node, "activation"))) {
+    fail("linear must have a format of integers and an activation where its result is u8_rows");
   }
   return {makes_codes ? ElementType::u8_rows : ElementType::f32,
           {check.input(0).shape[0], Extent::of(width)}};
@@ -194,7 +201,7 @@ ResultType infer_attention(const Node& node, const Checker& check) {
   }
   if (extra) check.table(inputs, integer(node, "heads"));
   number(node, "scale");
-  if (has(node, "format")) check.one_of("format", kFormats);
+  if (has(node, "format")) check.one_of("format", kAttentionFormats);
   if (integer(node, "window") < 0) fail("attribute 'window' of attention must be 0 (all tokens) or positive");
   return {ElementType::f32, {queries, Extent::of(hidden)}};
 }

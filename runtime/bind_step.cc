@@ -157,33 +157,34 @@ class Binder {
   }
 
   void linear() {
-    const bool is_int8 = graph::text(node_, "format") == "int8";
-    step_.description.format = is_int8 ? "int8" : "f32";
+    step_.description.format = graph::text(node_, "format");
     step_.description.macs_per_token = static_cast<double>(columns(node_.inputs[1])) * width();
     if (node_.inputs.size() == 3) step_.description.op += "+bias";
     if (graph::has(node_, "activation")) step_.description.op += "+" + graph::text(node_, "activation");
-    if (is_int8) {
-      linear_int8();
+    if (graph::is_integer(node_)) {
+      linear_integer();
     } else {
       linear_f32();
     }
   }
 
-  void linear_int8() {
-    named("gemm_u8s8");
+  void linear_integer() {
     const quant::PackedLinear& weights = *binding_.packed[index_];
+    const auto product = binding_.kernels.*weights.format().product;
+    named(weights.format().entry.data());
     step_.description.weight_bytes = weights.bytes();
     kernels::GemmArgs args{};
     args.b = weights.data();
+    args.format = weights.format().pack;
     args.n = weights.n();
     args.k = weights.k();
     args.panel_end = kernels::panel_count(args.n);
     args.lda = static_cast<std::ptrdiff_t>(home(node_.inputs[0]).codes.row_bytes);
-    if (value(node_.output).type == graph::ElementType::u8_rows) return quantized_linear(args);
+    if (value(node_.output).type == graph::ElementType::u8_rows) return quantized_linear(product, args);
     step_.panels = args.panel_end;
     args.ldc = stride(out());
     args.epilogue = epilogue();
-    step_.run = [run = binding_.kernels.gemm_u8s8, args, x = home(node_.inputs[0]), panels = step_.panels,
+    step_.run = [run = product, args, x = home(node_.inputs[0]), panels = step_.panels,
                  out = out()](const Task& task) {
       kernels::GemmArgs call = args;
       call.panel_begin = task.panel_begin;
@@ -196,8 +197,8 @@ class Binder {
     };
   }
 
-  void quantized_linear(const kernels::GemmArgs& weights) {
-    const QuantizedLinear linear(binding_.kernels, weights, graph::text(node_, "activation"));
+  void quantized_linear(QuantizedLinear::Product product, const kernels::GemmArgs& weights) {
+    const QuantizedLinear linear(binding_.kernels, product, weights, graph::text(node_, "activation"));
     step_.description.op += "+quantize";
     step_.own_bytes = linear.own_bytes();
     // One block is a whole row: tasks share out rows.
@@ -270,9 +271,9 @@ class Binder {
                   "%" + value(node_.output).name +
                       ": attention has kernels for position = \"none\" and window = 0 only");
     }
-    const bool is_int8 = graph::has(node_, "format") && graph::text(node_, "format") == "int8";
-    step_.description.format = is_int8 ? "int8" : "f32";
-    named(is_int8 ? "attention_s8" : "attention_f32");
+    const bool is_integer = graph::is_integer(node_);
+    step_.description.format = is_integer ? "int8" : "f32";
+    named(is_integer ? "attention_s8" : "attention_f32");
     const int heads = static_cast<int>(graph::integer(node_, "heads"));
     kernels::AttentionArgs args{};
     args.head_dim = static_cast<int>(graph::integer(node_, "head_dim"));
@@ -292,9 +293,9 @@ class Binder {
     args.ldv = stride(v);
     args.ldo = stride(out());
     const int longest = binding_.longest;
-    step_.own_bytes = is_int8 ? kernels::attention_s8_scratch_bytes(longest, args.head_dim)
-                              : sizeof(float) * kernels::attention_scratch_floats(longest, args.head_dim);
-    const auto entry = is_int8 ? binding_.kernels.attention_s8 : binding_.kernels.attention_f32;
+    step_.own_bytes = is_integer ? kernels::attention_s8_scratch_bytes(longest, args.head_dim)
+                                 : sizeof(float) * kernels::attention_scratch_floats(longest, args.head_dim);
+    const auto entry = is_integer ? binding_.kernels.attention_s8 : binding_.kernels.attention_f32;
     step_.run = [run = entry, args, heads, q, k, v, k_offset, v_offset, first, q_by_sequence,
                  out = out()](const Task& task) {
       const int sequence = task.begin / heads;

@@ -14,7 +14,7 @@ struct Binding {
   const std::vector<ValueHome>& homes;
   const kernels::KernelSet& kernels;
   Constants& constants;
-  /// By node: the packed weights of an int8 linear, or the primitives of an f32 one.
+  /// By node: the packed weights of a linear in integers, or the primitives of an f32 one.
   const std::vector<const quant::PackedLinear*>& packed;
   const std::vector<const OnednnMatmul*>& matmuls;
   int longest;  ///< most tokens of a sequence
