@@ -2,6 +2,8 @@
 // of self-attention and a feed-forward part, each with a residual and a LayerNorm after it.
 //
 // Reads the published names, with and without the "bert." prefix, and TensorFlow's gamma/beta for LayerNorm.
+#include <array>
+
 #include "graph/import/encoder_builder.h"
 #include "graph/import/importer.h"
 
@@ -52,7 +54,10 @@ ValueId layer(EncoderBuilder& build, std::int64_t index, ValueId x, const std::s
 
 ImportedModel import_bert(const ImportSource& source, const ImportTarget& target) {
   const ConfigReader config(source);
-  require_string(config, "position_embedding_type", "absolute");
+  constexpr std::array<std::string_view, 2> kPositions = {"absolute", "alibi"};
+  const std::string position = config.string_or("position_embedding_type", "absolute");
+  if (position == "alibi") return import_jina_bert(source, target);
+  if (position != "absolute") config.fail_one_of("position_embedding_type", kPositions, position);
   refuse_decoders(config);
   EncoderBuilder build(source, read_bert_sizes(config));
   const std::string activation = activation_kind(config, "hidden_act", build.sizes.activation);

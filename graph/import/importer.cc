@@ -15,6 +15,9 @@ struct Family {
 
 constexpr std::array kFamilies = {
     Family{"bert", import_bert},
+    Family{"modernbert", import_modernbert},
+    Family{"new", import_gte_new},
+    Family{"nomic_bert", import_nomic_bert},
 };
 
 constexpr auto kModelTypes = [] {

@@ -57,5 +57,9 @@ std::span<const std::string_view> model_types();
 
 // ---- one file each ----
 ImportedModel import_bert(const ImportSource& source, const ImportTarget& target);
+ImportedModel import_gte_new(const ImportSource& source, const ImportTarget& target);
+ImportedModel import_jina_bert(const ImportSource& source, const ImportTarget& target);
+ImportedModel import_modernbert(const ImportSource& source, const ImportTarget& target);
+ImportedModel import_nomic_bert(const ImportSource& source, const ImportTarget& target);
 
 }  // namespace nybble::graph
