@@ -54,6 +54,11 @@ void ConfigReader::fail(std::string_view key, const std::string& expected, const
   unsupported(*file_ + ": " + path_ + std::string(key) + ": expected " + expected + ", found " + found);
 }
 
+void ConfigReader::fail_text(std::string_view key, const std::string& expected,
+                             std::string_view found) const {
+  fail(key, expected, shown(found));
+}
+
 void ConfigReader::fail_whole(const std::string& expected) const {
   unsupported(*file_ + ": expected " + expected + ", found " + shown(*values_));
 }
@@ -91,6 +96,11 @@ std::int64_t ConfigReader::integer(std::string_view key, std::int64_t least, std
   return value->get<std::int64_t>();
 }
 
+std::int64_t ConfigReader::integer_or(std::string_view key, std::int64_t otherwise, std::int64_t least,
+                                      std::int64_t most) const {
+  return find(*values_, key) ? integer(key, least, most) : otherwise;
+}
+
 double ConfigReader::number_or(std::string_view key, double otherwise, double least, double most) const {
   const nlohmann::json* value = find(*values_, key);
   if (!value) return otherwise;
@@ -124,6 +134,19 @@ std::optional<ConfigReader> ConfigReader::object(std::string_view key) const {
   if (!value) return std::nullopt;
   if (!value->is_object()) fail(key, "an object", shown(*value));
   return ConfigReader(*this, key, *value);
+}
+
+std::string ConfigReader::custom_class() const {
+  const nlohmann::json* map = find(*values_, "auto_map");
+  if (!map) return "";
+  if (!map->is_object()) fail("auto_map", "an object", shown(*map));
+  for (const auto& [key, value] : map->items()) {  // in order: AutoModel before AutoModelForMaskedLM
+    if (!key.starts_with("AutoModel")) continue;
+    if (!value.is_string()) fail("auto_map", "a class by name for " + key, shown(value));
+    const std::string name = value.get<std::string>();
+    return name.substr(name.rfind('.') + 1);
+  }
+  return "";
 }
 
 bool WeightReader::contains(std::string_view tensor) const {

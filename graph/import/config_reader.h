@@ -24,6 +24,8 @@ class ConfigReader {
   std::string string_or(std::string_view key, std::string_view otherwise) const;
   /// An integer in [least, most].
   std::int64_t integer(std::string_view key, std::int64_t least, std::int64_t most) const;
+  std::int64_t integer_or(std::string_view key, std::int64_t otherwise, std::int64_t least,
+                          std::int64_t most) const;
   /// A number in [least, most].
   double number_or(std::string_view key, double otherwise, double least, double most) const;
   bool boolean_or(std::string_view key, bool otherwise) const;
@@ -31,8 +33,14 @@ class ConfigReader {
   std::vector<std::string> strings(std::string_view key) const;
   /// The object at `key`, whose own keys errors call "key.name"; none if it is missing.
   std::optional<ConfigReader> object(std::string_view key) const;
+  /// The class that auto_map names for the model: "NewModel" of "org/name--modeling.NewModel"; "" if it names
+  /// none.
+  std::string custom_class() const;
 
   [[noreturn]] void fail(std::string_view key, const std::string& expected, const std::string& found) const;
+  /// The same with a text that was found.
+  [[noreturn]] void fail_text(std::string_view key, const std::string& expected,
+                              std::string_view found) const;
   /// Fails with the whole file as what was found.
   [[noreturn]] void fail_whole(const std::string& expected) const;
   [[noreturn]] void fail_one_of(std::string_view key, std::span<const std::string_view> expected,

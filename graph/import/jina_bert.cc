@@ -63,6 +63,7 @@ ValueId layer(EncoderBuilder& build, std::int64_t index, ValueId x) {
 ImportedModel import_jina_bert(const ImportSource& source, const ImportTarget& target) {
   const ConfigReader config(source);
   refuse_decoders(config);
+  require_string(config, "position_embedding_type", "alibi");
   // Without the key the published code has no gate.
   const std::string_view expected = "geglu";
   if (const std::string kind = config.string_or("feed_forward_type", "original"); kind != expected)
