@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -16,8 +17,9 @@ namespace nybble::graph {
 /// null counts as missing. `source` must outlive the reader.
 class ConfigReader {
  public:
-  explicit ConfigReader(const ImportSource& source) : source_(source) {}
+  explicit ConfigReader(const ImportSource& source);
 
+  bool contains(std::string_view key) const;
   std::string string(std::string_view key) const;
   std::string string_or(std::string_view key, std::string_view otherwise) const;
   /// An integer in [least, most].
@@ -27,6 +29,10 @@ class ConfigReader {
   /// A number in [least, most].
   double number_or(std::string_view key, double otherwise, double least, double most) const;
   bool boolean_or(std::string_view key, bool otherwise) const;
+  /// An array of strings.
+  std::vector<std::string> strings(std::string_view key) const;
+  /// The object at `key`, whose own keys errors call "key.name"; none if it is missing.
+  std::optional<ConfigReader> object(std::string_view key) const;
   /// The class that auto_map names for the model: "NewModel" of "org/name--modeling.NewModel"; "" if it names
   /// none.
   std::string custom_class() const;
@@ -41,7 +47,11 @@ class ConfigReader {
                                 std::string_view found) const;
 
  private:
-  const ImportSource& source_;
+  ConfigReader(const ConfigReader& outer, std::string_view key, const nlohmann::json& object);
+
+  const std::string* file_;
+  const nlohmann::json* values_;
+  std::string path_;  ///< before each key in errors
 };
 
 /// Finds tensors and turns them into weights of a graph. `source` and `graph` must outlive it.

@@ -58,6 +58,10 @@ std::span<const std::string_view> model_types();
 // ---- one file each ----
 ImportedModel import_albert(const ImportSource& source, const ImportTarget& target);
 ImportedModel import_bert(const ImportSource& source, const ImportTarget& target);
+ImportedModel import_gte_new(const ImportSource& source, const ImportTarget& target);
+ImportedModel import_jina_bert(const ImportSource& source, const ImportTarget& target);
+ImportedModel import_modernbert(const ImportSource& source, const ImportTarget& target);
+ImportedModel import_nomic_bert(const ImportSource& source, const ImportTarget& target);
 ImportedModel import_distilbert(const ImportSource& source, const ImportTarget& target);
 ImportedModel import_electra(const ImportSource& source, const ImportTarget& target);
 ImportedModel import_mpnet(const ImportSource& source, const ImportTarget& target);
