@@ -9,9 +9,9 @@
 namespace nybble::graph {
 namespace {
 
-constexpr std::array<std::string_view, 10> kOpNames = {
-    "embed_sum",  "layernorm", "linear",        "add_bias", "add",
-    "activation", "attention", "quantize_rows", "pool",     "l2_normalize"};
+constexpr std::array<std::string_view, 14> kOpNames = {
+    "embed_sum", "layernorm", "linear",        "add_bias", "add",    "activation", "gate",
+    "rotary",    "attention", "quantize_rows", "pool",     "concat", "copy",       "l2_normalize"};
 
 ValueId append(Graph& graph, Value value) {
   graph.values.push_back(std::move(value));
@@ -70,6 +70,10 @@ std::int64_t integer(const Node& node, std::string_view name) { return typed<std
 double number(const Node& node, std::string_view name) { return typed<double>(node, name); }
 const std::string& text(const Node& node, std::string_view name) { return typed<std::string>(node, name); }
 bool has(const Node& node, std::string_view name) { return node.attributes.contains(name); }
+
+bool has_residual(const Graph& graph, const Node& layernorm) {
+  return graph.values[static_cast<std::size_t>(layernorm.inputs[1])].kind != ValueKind::weight;
+}
 
 std::vector<std::size_t> readers(const Graph& graph, ValueId value) {
   std::vector<std::size_t> result;

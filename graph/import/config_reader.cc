@@ -109,8 +109,7 @@ bool WeightReader::contains_prefix(std::string_view prefix) const {
   return found != source_.tensors.end() && found->first.starts_with(prefix);
 }
 
-ValueId WeightReader::weight(const std::string& name, const std::string& tensor,
-                             const std::vector<std::int64_t>& shape) {
+void WeightReader::check(const std::string& tensor, const std::vector<std::int64_t>& shape) const {
   const auto found = source_.tensors.find(tensor);
   const std::string where = source_.tensors_name + ": tensor " + tensor + ": ";
   if (found == source_.tensors.end())
@@ -121,9 +120,20 @@ ValueId WeightReader::weight(const std::string& name, const std::string& tensor,
   if (info.dtype != DType::f32 && info.dtype != DType::f16 && info.dtype != DType::bf16) {
     unsupported(where + "expected F32, F16 or BF16, found " + std::string(dtype_name(info.dtype)));
   }
+}
+
+ValueId WeightReader::weight(const std::string& name, const std::string& tensor,
+                             const std::vector<std::int64_t>& shape) {
+  return stacked(name, {tensor}, shape);
+}
+
+ValueId WeightReader::stacked(const std::string& name, const std::vector<std::string>& tensors,
+                              const std::vector<std::int64_t>& shape) {
+  for (const std::string& tensor : tensors) check(tensor, shape);
   Shape extents;
   for (const std::int64_t extent : shape) extents.push_back(Extent::of(extent));
-  return add_weight(graph_, name, std::move(extents), {tensor});
+  extents[0].size *= static_cast<std::int64_t>(tensors.size());
+  return add_weight(graph_, name, std::move(extents), tensors);
 }
 
 ValueId WeightReader::weight(const std::string& name, const std::string& tensor,

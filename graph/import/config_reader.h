@@ -6,6 +6,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "graph/import/importer.h"
 
@@ -44,11 +45,16 @@ class WeightReader {
   bool contains_prefix(std::string_view prefix) const;  ///< whether a tensor's name begins so
   /// Adds the tensor as weight %`name`. The tensor must have exactly that shape and be F32, F16 or BF16.
   ValueId weight(const std::string& name, const std::string& tensor, const std::vector<std::int64_t>& shape);
+  /// Several tensors, each of exactly that shape, laid end to end along extent 0.
+  ValueId stacked(const std::string& name, const std::vector<std::string>& tensors,
+                  const std::vector<std::int64_t>& shape);
   /// The same for whichever of two spellings there is.
   ValueId weight(const std::string& name, const std::string& tensor, const std::string& other_spelling,
                  const std::vector<std::int64_t>& shape);
 
  private:
+  void check(const std::string& tensor, const std::vector<std::int64_t>& shape) const;
+
   const ImportSource& source_;
   Graph& graph_;
 };

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <nlohmann/json_fwd.hpp>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -36,6 +37,9 @@ struct EncoderSizes {
   std::int64_t vocabulary = 0;  ///< rows of the word table
   std::int64_t positions = 0;   ///< usable positions: the longest sequence
   std::int64_t token_types = 0;
+  std::int64_t first_position = 0;  ///< of a sequence's first token, in the position table
+  /// Tokens of this id stand at position first_position - 1, and are not counted by those behind them.
+  std::optional<std::int64_t> uncounted_id;
   std::string activation;  ///< as the config calls it
 };
 

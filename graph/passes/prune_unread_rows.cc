@@ -57,11 +57,11 @@ class Pruner {
   Reads& reads(ValueId id) { return reads_[static_cast<std::size_t>(id)]; }
   bool pruned(ValueId id) const { return pruned_[static_cast<std::size_t>(id)]; }
 
-  /// Whether first rows can be made of first rows: not from ids, nor from codes, which no pool takes (so
-  /// this pass comes before formats).
+  /// Whether first rows can be made of first rows: not from ids or positions, nor from codes, which no pool
+  /// takes (so this pass comes before formats).
   bool can_narrow(const Node& node) {
     const auto is_f32 = [this](ValueId id) { return value(id).type == ElementType::f32; };
-    return node.op != Op::pool && over_tokens(value(node.output)) &&
+    return node.op != Op::pool && node.op != Op::rotary && over_tokens(value(node.output)) &&
            std::all_of(node.inputs.begin(), node.inputs.end(), is_f32);
   }
 

@@ -213,9 +213,11 @@ TEST_CASE("A config that is no object, or of no known model_type, is a sentence"
 }
 
 TEST_CASE("Models that would compute something else are refused") {
-  REQUIRE(
-      error_with("hidden_act", "silu") ==
-      expected("hidden_act", "one of \"gelu\", \"gelu_new\", \"gelu_pytorch_tanh\", \"relu\"", "\"silu\""));
+  REQUIRE(error_with("hidden_act", "elu") ==
+          expected("hidden_act",
+                   "one of \"gelu\", \"gelu_python\", \"gelu_new\", \"gelu_fast\", \"gelu_pytorch_tanh\", "
+                   "\"relu\", \"silu\", \"swish\", \"sigmoid\", \"tanh\"",
+                   "\"elu\""));
   for (const std::string kind : {"relative_key", "relative_key_query", ""}) {
     REQUIRE(error_with("position_embedding_type", kind) ==
             expected("position_embedding_type", "\"absolute\"", "\"" + kind + "\""));

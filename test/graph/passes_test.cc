@@ -177,7 +177,8 @@ TEST_CASE("merge_qkv keeps the position bias of the attention") {
       "%q : f32[tokens,4] = linear(%x, %w)\n%k : f32[tokens,4] = linear(%x, %w)\n"
       "%v : f32[tokens,4] = linear(%x, %w)\n"
       "%a : f32[tokens,4] = attention(%q, %k, %v, %t) "
-      "{head_dim = 2, heads = 2, position = \"bias\", scale = 0.5, window = 0}\noutput o = %a\n";
+      "{head_dim = 2, heads = 2, max_distance = 128, position = \"bias\", scale = 0.5, window = 0}\noutput o "
+      "= %a\n";
   const std::string merged = after(merge_qkv, text);
   REQUIRE(merged.find("attention(%a.qkv, %t)") != std::string::npos);
   REQUIRE(merged.find("\"w\", \"w\", \"w\"") != std::string::npos);
