@@ -15,6 +15,7 @@ struct Family {
 
 constexpr std::array kFamilies = {
     Family{"bert", import_bert},
+    Family{"deberta-v2", import_deberta},
 };
 
 constexpr auto kModelTypes = [] {

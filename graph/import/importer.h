@@ -57,5 +57,6 @@ std::span<const std::string_view> model_types();
 
 // ---- one file each ----
 ImportedModel import_bert(const ImportSource& source, const ImportTarget& target);
+ImportedModel import_deberta(const ImportSource& source, const ImportTarget& target);
 
 }  // namespace nybble::graph
