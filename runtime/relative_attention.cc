@@ -194,6 +194,21 @@ std::size_t RelativeAttention::own_bytes() const {
   return layout(longest_).biases + most_biases;
 }
 
+double RelativeAttention::macs_per_position() const {
+  return static_cast<double>((keys_.size() + queries_.size()) * static_cast<std::size_t>(head_dim_));
+}
+
+void RelativeAttention::run(decltype(KernelSet::attention_f32) attention, AttentionArgs call, int head,
+                            std::byte* own) const {
+  begin(call, own);
+  const int end = call.row_end, rows = most_rows(call.length);
+  for (; call.row_begin < end; call.row_begin = call.row_end) {
+    call.row_end = std::min(end, call.row_begin + rows);
+    bias(call, head, own);
+    attention(call);
+  }
+}
+
 void RelativeAttention::begin(const AttentionArgs& call, std::byte* own) const {
   if (!is_int8_ || queries_.empty()) return;
   const Layout at = layout(call.length);

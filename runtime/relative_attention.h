@@ -58,20 +58,24 @@ class RelativeAttention {
                     const Weights& weights, const kernels::KernelSet& kernels, int longest);
 
   std::size_t bytes() const;
-  /// Of memory, 64-byte aligned, that the two below share.
+  /// Of memory, 64-byte aligned, that run() needs for itself.
   std::size_t own_bytes() const;
-  /// Query rows that a call of bias() takes at most.
-  static int most_rows(int length);
+  /// `attention` for the queries of `call`, all but its biases set, of head `head`, some rows at a time.
+  void run(decltype(kernels::KernelSet::attention_f32) attention, kernels::AttentionArgs call, int head,
+           std::byte* own) const;
 
-  /// Reads the keys of a head of a sequence, as `call` has them; before bias().
-  void begin(const kernels::AttentionArgs& call, std::byte* own) const;
-  /// The biases of queries call.row_begin to row_end (at most most_rows) of head `head`: sets call.bias,
-  /// which points into `own`.
-  void bias(kernels::AttentionArgs& call, int head, std::byte* own) const;
-
-  double multiplications_per_pair() const;
+  int positions() const { return 2 * span_; }
+  /// Multiplications for each token and position that it sees.
+  double macs_per_position() const;
 
  private:
+  /// Query rows whose biases exist at a time.
+  static int most_rows(int length);
+  /// Reads the keys of a head of a sequence, as `call` has them.
+  void begin(const kernels::AttentionArgs& call, std::byte* own) const;
+  /// The biases of queries call.row_begin to row_end (at most most_rows): sets call.bias, which points into
+  /// `own`.
+  void bias(kernels::AttentionArgs& call, int head, std::byte* own) const;
   struct Layout;
   Layout layout(int length) const;
   void add_products(std::span<const float> rows, bool reversed, const std::string& source,
