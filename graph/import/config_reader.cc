@@ -56,6 +56,11 @@ void ConfigReader::fail(std::string_view key, const std::string& expected, const
   unsupported(source_.config_name + ": " + std::string(key) + ": expected " + expected + ", found " + found);
 }
 
+void ConfigReader::fail_text(std::string_view key, const std::string& expected,
+                             std::string_view found) const {
+  fail(key, expected, shown(found));
+}
+
 void ConfigReader::fail_whole(const std::string& expected) const {
   unsupported(source_.config_name + ": expected " + expected + ", found " + shown(source_.config));
 }
@@ -126,6 +131,19 @@ bool ConfigReader::boolean_or(std::string_view key, bool otherwise) const {
   if (!value) return otherwise;
   if (!value->is_boolean()) fail(key, "true or false", shown(*value));
   return value->get<bool>();
+}
+
+std::string ConfigReader::custom_class() const {
+  const nlohmann::json* map = find(source_.config, "auto_map");
+  if (!map) return "";
+  if (!map->is_object()) fail("auto_map", "an object", shown(*map));
+  for (const auto& [key, value] : map->items()) {  // in order: AutoModel before AutoModelForMaskedLM
+    if (!key.starts_with("AutoModel")) continue;
+    if (!value.is_string()) fail("auto_map", "a class by name for " + key, shown(value));
+    const std::string name = value.get<std::string>();
+    return name.substr(name.rfind('.') + 1);
+  }
+  return "";
 }
 
 bool WeightReader::contains(std::string_view tensor) const {

@@ -29,8 +29,14 @@ class ConfigReader {
   /// A number in [least, most].
   double number_or(std::string_view key, double otherwise, double least, double most) const;
   bool boolean_or(std::string_view key, bool otherwise) const;
+  /// The class that auto_map names for the model: "NewModel" of "org/name--modeling.NewModel"; "" if it names
+  /// none.
+  std::string custom_class() const;
 
   [[noreturn]] void fail(std::string_view key, const std::string& expected, const std::string& found) const;
+  /// The same with a text that was found.
+  [[noreturn]] void fail_text(std::string_view key, const std::string& expected,
+                              std::string_view found) const;
   /// Fails with the whole file as what was found.
   [[noreturn]] void fail_whole(const std::string& expected) const;
   [[noreturn]] void fail_one_of(std::string_view key, std::span<const std::string_view> expected,

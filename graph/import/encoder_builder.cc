@@ -53,7 +53,6 @@ EncoderSizes read_sizes(const ConfigReader& config, std::string family) {
   sizes.intermediate = config.integer("intermediate_size", 1, 1 << 20);
   sizes.vocabulary = config.integer("vocab_size", 1, 1 << 24);
   sizes.positions = config.integer("max_position_embeddings", 1, 1 << 20);
-  sizes.token_types = 1;
   sizes.activation = config.string_or("hidden_act", "gelu");
   check_heads(config, sizes);
   return sizes;

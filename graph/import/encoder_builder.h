@@ -21,7 +21,7 @@ void require_string(const ConfigReader& config, std::string_view key, std::strin
 void refuse_decoders(const ConfigReader& config);
 
 /// The keys that most families share: hidden_size, num_hidden_layers, num_attention_heads, intermediate_size,
-/// vocab_size, max_position_embeddings, hidden_act. token_types is 1, first_position 0.
+/// vocab_size, max_position_embeddings, hidden_act. There are no token types, and positions begin at 0.
 EncoderSizes read_sizes(const ConfigReader& config, std::string family);
 
 /// Fails unless sizes.heads divides sizes.hidden; `heads_key` and `hidden_key` name them in the error.
