@@ -8,6 +8,7 @@
 
 #include "graph/import/encoder_builder.h"
 #include "graph/import/importer.h"
+#include "graph/import/post_norm_layer.h"
 #include "graph/relative_rows.h"
 
 namespace nybble::graph {
@@ -111,48 +112,38 @@ class Deberta {
 
   ValueId layer(std::int64_t index, ValueId x) {
     const std::string name = "layer." + std::to_string(index);
-    const std::string tensors = "encoder.layer." + std::to_string(index) + ".";
-    const std::int64_t hidden = build_.sizes.hidden;
-    const ValueId context = attention(name, tensors + "attention.self.", x);
-    const ValueId attended =
-        build_.linear(name + ".output", tensors + "attention.output.dense", context, hidden);
-    x = build_.add_and_norm(name + ".attended", tensors + "attention.output.LayerNorm", attended, x);
-
-    const ValueId inner =
-        build_.linear(name + ".ffn1", tensors + "intermediate.dense", x, build_.sizes.intermediate);
-    const ValueId active = build_.activation(name + ".gelu", inner, activation_);
-    const ValueId outer = build_.linear(name + ".ffn2", tensors + "output.dense", active, hidden);
-    return build_.add_and_norm(name, tensors + "output.LayerNorm", outer, x);
+    LayerTensors tensors = bert_layer_tensors(index);
+    for (std::string* projection : {&tensors.query, &tensors.key, &tensors.value}) *projection += "_proj";
+    return post_norm_layer(build_, name, tensors, x, activation_, attention(name, tensors));
   }
 
-  ValueId attention(const std::string& name, const std::string& self, ValueId x) {
-    const std::int64_t hidden = build_.sizes.hidden;
-    std::vector<ValueId> inputs;
-    for (const std::string part : {"query", "key", "value"})
-      inputs.push_back(build_.linear(name + "." + part, self + part + "_proj", x, hidden));
-    const double scores = 1.0 + (relative_.c2p ? 1 : 0) + (relative_.p2c ? 1 : 0);
-    Attributes attributes = {
-        {"scale", 1 / std::sqrt(scores * static_cast<double>(hidden / build_.sizes.heads))}};
-    if (relative_.is_used) {
-      add_relative(name + ".relative", self, inputs);
-      attributes.insert({{"position", std::string("disentangled")},
-                         {"c2p", std::int64_t{relative_.c2p}},
-                         {"p2c", std::int64_t{relative_.p2c}},
-                         {"buckets", relative_.rows.buckets},
-                         {"max_distance", relative_.rows.max_distance}});
-      if (relative_.has_norm) attributes["norm_epsilon"] = build_.epsilon;
-    }
-    return build_.attention(name + ".attention", std::move(inputs), 0, attributes);
+  AttentionExtra attention(const std::string& name, const LayerTensors& tensors) {
+    const double terms = 1.0 + (relative_.c2p ? 1 : 0) + (relative_.p2c ? 1 : 0);
+    const auto head_dim = static_cast<double>(build_.sizes.hidden / build_.sizes.heads);
+    AttentionExtra extra;
+    extra.attributes["scale"] = 1 / std::sqrt(terms * head_dim);
+    if (!relative_.is_used) return extra;
+    add_relative(name + ".relative", tensors, extra.inputs);
+    extra.attributes.insert({{"position", std::string("disentangled")},
+                             {"c2p", std::int64_t{relative_.c2p}},
+                             {"p2c", std::int64_t{relative_.p2c}},
+                             {"buckets", relative_.rows.buckets},
+                             {"max_distance", relative_.rows.max_distance}});
+    if (relative_.has_norm) extra.attributes["norm_epsilon"] = build_.epsilon;
+    return extra;
   }
 
   /// What relative_rows.h says, behind q, k and v. The table and its norm are those of all layers.
-  void add_relative(const std::string& name, const std::string& self, std::vector<ValueId>& inputs) {
+  void add_relative(const std::string& name, const LayerTensors& tensors, std::vector<ValueId>& inputs) {
     if (relative_table_.empty()) add_relative_table();
-    inputs.insert(inputs.end(), relative_table_.begin(), relative_table_.end());
-    const std::string before = relative_.shares_projections ? "" : "pos_";
-    if (relative_.c2p) add_projection(name + ".key", self + before + "key_proj", inputs);
-    if (relative_.p2c) add_projection(name + ".query", self + before + "query_proj", inputs);
+    inputs = relative_table_;
+    const bool shares = relative_.shares_projections;
+    if (relative_.c2p) add_projection(name + ".key", shares ? tensors.key : own(tensors.key), inputs);
+    if (relative_.p2c) add_projection(name + ".query", shares ? tensors.query : own(tensors.query), inputs);
   }
+
+  /// "….key_proj" as "….pos_key_proj".
+  static std::string own(std::string tensor) { return tensor.insert(tensor.rfind('.') + 1, "pos_"); }
 
   void add_relative_table() {
     const std::int64_t hidden = build_.sizes.hidden;
