@@ -5,6 +5,7 @@
 #include "runtime/lowering.h"
 #include "runtime/plan.h"
 #include "runtime/position_tables.h"
+#include "runtime/relative_attention.h"
 #include "runtime/value_homes.h"
 
 namespace nybble::runtime {
@@ -19,7 +20,8 @@ struct Binding {
   const std::vector<const quant::PackedLinear*>& packed;
   const std::vector<const OnednnMatmul*>& matmuls;
   PositionTables& positions;
-  int longest;  ///< most tokens of a sequence
+  const std::vector<const RelativeAttention*>& relative;  ///< by node, of those that are disentangled
+  int longest;                                            ///< most tokens of a sequence
 };
 
 /// Binds node `index`. Throws Error{unsupported_model} for what has no kernel.

@@ -141,6 +141,28 @@ void check_lowerable(const Graph& graph, const LoweringOptions& options) {
   }
 }
 
+bool is_disentangled(const Node& node) {
+  return node.op == Op::attention && graph::text(node, "position") == "disentangled";
+}
+
+/// By node, empty for those of other kinds.
+std::vector<std::unique_ptr<RelativeAttention>> load_relative(const Graph& graph, const Constants& constants,
+                                                              const Weights& weights,
+                                                              const LoweringOptions& options,
+                                                              const Scheduler& scheduler) {
+  std::vector<std::unique_ptr<RelativeAttention>> result(graph.nodes.size());
+  scheduler.parallel_for(static_cast<int>(graph.nodes.size()), [&](int i, int) {
+    const auto index = static_cast<std::size_t>(i);
+    const Node& node = graph.nodes[index];
+    if (!is_disentangled(node)) return;
+    result[index] = std::make_unique<RelativeAttention>(graph, node, constants, weights, *options.kernels,
+                                                        options.longest);
+    for (std::size_t at = node.inputs.size() - graph::position_inputs(node); at < node.inputs.size(); ++at)
+      constants.release(node.inputs[at]);
+  });
+  return result;
+}
+
 /// What a thread needs for the step that needs most.
 std::size_t most_own_bytes(const Plan& plan) {
   std::size_t most = 0;
@@ -193,8 +215,11 @@ LoweredModel lower(const Graph& graph, const Weights& weights, const LoweringOpt
   const auto packed = pointers(linears.packed, linears.same_as);
   const auto matmuls = pointers(linears.matmuls, linears.same_as);
   model.positions = std::make_unique<PositionTables>(options.longest);
-  const Binding binding{graph,  places.homes, *options.kernels, *model.constants,
-                        packed, matmuls,      *model.positions, options.longest};
+  auto relative = load_relative(graph, *model.constants, weights, options, scheduler);
+  std::vector<const RelativeAttention*> relative_of_nodes;
+  for (const auto& owner : relative) relative_of_nodes.push_back(owner.get());
+  const Binding binding{graph,   places.homes,     *options.kernels,  *model.constants, packed,
+                        matmuls, *model.positions, relative_of_nodes, options.longest};
   for (const StageNodes& nodes : stages) model.plan.stages.push_back(bind_stage(binding, nodes));
 
   model.plan.max_tokens = options.max_tokens;
@@ -207,6 +232,7 @@ LoweredModel lower(const Graph& graph, const Weights& weights, const LoweringOpt
   model.plan.output_columns = static_cast<int>(output.shape[1].size);
   keep(linears.packed, model.packed, model.linear_bytes);
   keep(linears.matmuls, model.matmuls, model.linear_bytes);
+  keep(relative, model.relative, model.linear_bytes);
   model.plan.weights_cached = model.linear_bytes < options.l3_bytes;
   model.table_bytes = model.constants->f32_bytes() + model.positions->bytes();
   return model;

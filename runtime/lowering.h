@@ -10,6 +10,7 @@
 #include "runtime/constants.h"
 #include "runtime/plan.h"
 #include "runtime/position_tables.h"
+#include "runtime/relative_attention.h"
 #include "runtime/scheduler.h"
 
 namespace nybble::runtime {
@@ -29,7 +30,8 @@ struct LoweredModel {
   std::unique_ptr<PositionTables> positions;
   std::vector<std::unique_ptr<quant::PackedLinear>> packed;
   std::vector<std::unique_ptr<OnednnMatmul>> matmuls;
-  std::size_t linear_bytes = 0;  ///< of packed and matmuls
+  std::vector<std::unique_ptr<RelativeAttention>> relative;
+  std::size_t linear_bytes = 0;  ///< of packed, matmuls and relative
   std::size_t table_bytes = 0;   ///< of everything else
 };
 

@@ -58,6 +58,7 @@ class StepBinder {
   void add();
   void quantize_rows();
   void concat();
+  void unfold();
   void copy();
 
   void linear();

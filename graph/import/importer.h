@@ -62,6 +62,7 @@ ImportedModel import_gte_new(const ImportSource& source, const ImportTarget& tar
 ImportedModel import_jina_bert(const ImportSource& source, const ImportTarget& target);
 ImportedModel import_modernbert(const ImportSource& source, const ImportTarget& target);
 ImportedModel import_nomic_bert(const ImportSource& source, const ImportTarget& target);
+ImportedModel import_deberta(const ImportSource& source, const ImportTarget& target);
 ImportedModel import_distilbert(const ImportSource& source, const ImportTarget& target);
 ImportedModel import_electra(const ImportSource& source, const ImportTarget& target);
 ImportedModel import_mpnet(const ImportSource& source, const ImportTarget& target);

@@ -464,7 +464,8 @@ TEST_CASE("attention's window, scale, position and format are checked") {
   REQUIRE(error("scale", std::int64_t{1}, {v.x, v.x, v.x}) ==
           "graph: attribute 'scale' of op attention has another type than expected");
   REQUIRE(error("position", std::string("rotary"), {v.x, v.x, v.x}) ==
-          "graph: attribute 'position' of attention must be one of none, bias, alibi, found rotary");
+          "graph: attribute 'position' of attention must be one of none, bias, alibi, disentangled, "
+          "found rotary");
   REQUIRE(error("format", std::string("int8"), {v.x, v.x, v.x}) == "");
   REQUIRE(error("format", std::string("int4"), {v.x, v.x, v.x}) ==
           "graph: attribute 'format' of attention must be one of f32, int8, found int4");
