@@ -14,6 +14,7 @@ constexpr std::array<std::string_view, 7> kActivations = {"gelu_erf", "gelu_erf_
                                                           "silu",     "sigmoid",    "tanh"};
 constexpr std::array<std::string_view, 3> kGates = {"silu", "gelu_erf", "gelu_tanh"};
 constexpr std::array<std::string_view, 2> kFormats = {"f32", "int8"};
+constexpr std::array<std::string_view, 3> kLinearFormats = {"f32", "int8", "exact_f32"};
 constexpr std::array<std::string_view, 4> kPositionKinds = {"none", "bias", "alibi", "disentangled"};
 constexpr std::array<std::string_view, 2> kQueries = {"all", "first"};
 constexpr std::array<std::string_view, 6> kPoolModes = {"mean", "cls",           "max",
@@ -156,7 +157,7 @@ ResultType infer_linear(const Node& node, const Checker& check) {
   const std::int64_t width = check.input(1).shape[0].size;
   if (node.inputs.size() == 3) check.vector(2, width);
   if (has(node, "activation")) check.one_of("activation", kActivations);
-  if (has(node, "format")) check.one_of("format", kFormats);
+  if (has(node, "format")) check.one_of("format", kLinearFormats);
   const bool is_int8 = has(node, "format") && text(node, "format") == "int8";
   if (!reads_as(check.input(0).type, is_int8 ? ElementType::u8_rows : ElementType::f32)) {
     fail_graph("linear must have format = \"int8\" if and only if its rows are quantized, found input 0 (%" +

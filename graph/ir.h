@@ -67,7 +67,8 @@ enum class Op {
   layernorm,   ///< (x, gamma) or (x, gamma, beta) or, fused, with a residual behind x; `result` may be
                ///< "f32_u8_rows"
   linear,      ///< (x, weight) or, fused, (x, weight, bias): x·Wᵀ + bias, then `activation` if it has one;
-               ///< with both, in int8, `result` may be "u8_rows"
+               ///< with both, in int8, `result` may be "u8_rows". `format` "exact_f32", which importers give
+               ///< to layers of heads, keeps the file's weights
   add_bias,    ///< (x, bias)
   add,         ///< (x, y)
   activation,  ///< (x), `kind`

@@ -11,6 +11,8 @@ void StepBinder::linear() {
   if (graph::has(node_, "activation")) step_.description.op += "+" + graph::text(node_, "activation");
   if (is_int8) {
     linear_int8();
+  } else if (graph::text(node_, "format") == "exact_f32") {
+    linear_exact();
   } else {
     linear_f32();
   }
@@ -67,6 +69,24 @@ void StepBinder::linear_f32() {
     const int rows = task.end - task.begin;
     matmul.run(task.rows<float>(x), rows, task.rows<float>(out));
     if (epilogue) epilogue({task.rows<float>(out), stride(out), rows, n}, nullptr);
+  };
+}
+
+void StepBinder::linear_exact() {
+  named("linear_f32");
+  const ExactLinear& weights = *binding_.exact[index_];
+  step_.description.weight_bytes = weights.bytes();
+  kernels::LinearArgs args = weights.args();
+  args.ldx = stride(in(0));
+  args.ldy = stride(out());
+  step_.run = [run = binding_.kernels.linear_f32, args, x = in(0), out = out(),
+               epilogue = epilogue()](const Task& task) {
+    kernels::LinearArgs call = args;
+    call.x = task.rows<float>(x);
+    call.y = task.rows<float>(out);
+    call.m = task.end - task.begin;
+    run(call);
+    if (epilogue) epilogue({call.y, call.ldy, call.m, call.n}, nullptr);
   };
 }
 

@@ -16,9 +16,11 @@ struct Binding {
   const std::vector<ValueHome>& homes;
   const kernels::KernelSet& kernels;
   Constants& constants;
-  /// By node: the packed weights of an int8 linear, or the primitives of an f32 one.
+  /// By node: the packed weights of an int8 linear, the primitives of an f32 one, the floats of an exact_f32
+  /// one.
   const std::vector<const quant::PackedLinear*>& packed;
   const std::vector<const OnednnMatmul*>& matmuls;
+  const std::vector<const ExactLinear*>& exact;
   PositionTables& positions;
   const std::vector<const RelativeAttention*>& relative;  ///< by node, of those that are disentangled
   int longest;                                            ///< most tokens of a sequence

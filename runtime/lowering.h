@@ -8,6 +8,7 @@
 #include "graph/ir.h"
 #include "kernels/kernel_set.h"
 #include "runtime/constants.h"
+#include "runtime/exact_linear.h"
 #include "runtime/plan.h"
 #include "runtime/position_tables.h"
 #include "runtime/relative_attention.h"
@@ -31,7 +32,8 @@ struct LoweredModel {
   std::vector<std::unique_ptr<quant::PackedLinear>> packed;
   std::vector<std::unique_ptr<OnednnMatmul>> matmuls;
   std::vector<std::unique_ptr<RelativeAttention>> relative;
-  std::size_t linear_bytes = 0;  ///< of packed, matmuls and relative
+  std::vector<std::unique_ptr<ExactLinear>> exact;
+  std::size_t linear_bytes = 0;  ///< of packed, matmuls, relative and exact
   std::size_t table_bytes = 0;   ///< of everything else
 };
 

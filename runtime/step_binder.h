@@ -65,6 +65,7 @@ class StepBinder {
   void linear_int8();
   void quantized_linear(const kernels::GemmArgs& weights);
   void linear_f32();
+  void linear_exact();
   kernels::TileEpilogue epilogue() const;
 
   /// The biases that attention adds to its scores, or null.

@@ -168,6 +168,10 @@ ValueHomes place_values(const graph::Graph& graph, const std::vector<StageNodes>
   result.homes.resize(graph.values.size());
   for (std::size_t i = 0; i < graph.values.size(); ++i) {
     const graph::Value& value = graph.values[i];
+    if (value.kind == graph::ValueKind::input && value.type == graph::ElementType::f32) {
+      const auto columns = static_cast<std::size_t>(value.shape[1].size);
+      result.homes[i].data = {Location::Home::input, 0, columns * sizeof(float)};
+    }
     if (value.kind != graph::ValueKind::result || taken_over[i] >= 0) continue;
     if (graph::is_output(graph, static_cast<graph::ValueId>(i))) {
       const auto columns = static_cast<std::size_t>(value.shape[1].size);

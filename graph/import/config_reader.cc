@@ -110,7 +110,7 @@ std::int64_t ConfigReader::integer_or(std::string_view key, std::int64_t otherwi
 }
 
 std::vector<std::string> ConfigReader::words(std::string_view key) const {
-  const nlohmann::json* value = find(source_.config, key);
+  const nlohmann::json* value = find(*values_, key);
   if (!value) return {};
   std::vector<std::string> result;
   if (!value->is_array()) {
