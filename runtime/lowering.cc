@@ -74,14 +74,15 @@ void load_linear(const Graph& graph, std::size_t index, const std::vector<ValueH
   std::vector<float> scratch, bias_scratch;
   const std::span<const float> bias =
       node.inputs.size() == 3 ? constants.read(node.inputs[2], bias_scratch) : std::span<const float>();
-  if (graph::text(node, "format") == "int8") {
+  if (graph::is_integer(node)) {
     const auto bias_sources =
         bias.empty() ? std::vector<quant::SourceRows>()
                      : sources_of(graph.values[static_cast<std::size_t>(node.inputs[2])], weights);
     const auto rows = [&](int begin, int end) {
       return constants.read_rows(node.inputs[1], begin, end, scratch);
     };
-    out.packed[index] = std::make_unique<quant::PackedLinear>(kernels, rows, n, k, bias,
+    const quant::IntegerFormat& format = *quant::find_integer_format(graph::text(node, "format"));
+    out.packed[index] = std::make_unique<quant::PackedLinear>(kernels, format, rows, n, k, bias,
                                                               sources_of(weight, weights), bias_sources);
   } else if (keeps_file_weights(node)) {
     out.exact[index] = std::make_unique<ExactLinear>(constants.read(node.inputs[1], scratch), bias, n, k);
@@ -111,16 +112,12 @@ LinearWeights load_linears(const Graph& graph, const std::vector<ValueHome>& hom
   return result;
 }
 
-bool is_integer(const Node& attention) {
-  return graph::has(attention, "format") && graph::text(attention, "format") == "int8";
-}
-
 /// The sums of integer attention are exact up to here (docs/numerics.md).
 constexpr int kLongestIntegerAttention = 65536;
 
 void check_attention(const Node& node, const LoweringOptions& options) {
   const std::int64_t head_dim = graph::integer(node, "head_dim");
-  if (!is_integer(node) ||
+  if (!graph::is_integer(node) ||
       (options.longest <= kLongestIntegerAttention && head_dim <= kLongestIntegerAttention))
     return;
   throw Error(

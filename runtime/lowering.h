@@ -38,8 +38,8 @@ struct LoweredModel {
 };
 
 /// Lowers a verified graph to which all passes were applied that its formats need. Quantizes and packs on
-/// `scheduler`'s threads and gives the FP32 pages back. Throws Error{unsupported_model} for INT8
-/// weights that are not finite.
+/// `scheduler`'s threads and gives the FP32 pages back. Throws Error{unsupported_model} for weights
+/// in integers that are not finite.
 LoweredModel lower(const graph::Graph& graph, const Weights& weights, const LoweringOptions& options,
                    const Scheduler& scheduler);
 

@@ -110,7 +110,7 @@ struct RowPass {
 struct StepDescription {
   std::string op;      ///< the graph's op, with what was fused into it
   std::string shape;   ///< inputs -> output
-  std::string format;  ///< of the weights: "int8", "f32", or empty
+  std::string format;  ///< of the weights: "int8", "int4", "f32" …, or empty
   std::string kernel;  ///< kernel or primitive by name
   std::size_t weight_bytes = 0;
   /// Multiplications of a linear for a row: a token, or in a stage over sequences a sequence.

@@ -130,7 +130,7 @@ bool reads_codes(const graph::Graph& graph, const graph::Node& node, std::size_t
   const graph::Value& value = graph.values[static_cast<std::size_t>(node.inputs[i])];
   if (value.type == graph::ElementType::u8_rows) return true;
   return value.type == graph::ElementType::f32_u8_rows && node.op == graph::Op::linear && i == 0 &&
-         graph::text(node, "format") == "int8";
+         graph::is_integer(node);
 }
 
 namespace {
