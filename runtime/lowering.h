@@ -8,7 +8,10 @@
 #include "graph/ir.h"
 #include "kernels/kernel_set.h"
 #include "runtime/constants.h"
+#include "runtime/exact_linear.h"
 #include "runtime/plan.h"
+#include "runtime/position_tables.h"
+#include "runtime/relative_attention.h"
 #include "runtime/scheduler.h"
 
 namespace nybble::runtime {
@@ -25,9 +28,12 @@ struct LoweringOptions {
 struct LoweredModel {
   Plan plan;
   std::unique_ptr<Constants> constants;
+  std::unique_ptr<PositionTables> positions;
   std::vector<std::unique_ptr<quant::PackedLinear>> packed;
   std::vector<std::unique_ptr<OnednnMatmul>> matmuls;
-  std::size_t linear_bytes = 0;  ///< of packed and matmuls
+  std::vector<std::unique_ptr<RelativeAttention>> relative;
+  std::vector<std::unique_ptr<ExactLinear>> exact;
+  std::size_t linear_bytes = 0;  ///< of packed, matmuls, relative and exact
   std::size_t table_bytes = 0;   ///< of everything else
 };
 
