@@ -33,7 +33,7 @@ std::string_view stage_name(StageKind kind) {
 }
 
 double peak_of(const StepDescription& step, const Peaks& peaks) {
-  if (step.op.starts_with("linear")) return peaks.linears;
+  if (step.op.starts_with("linear") && step.format.starts_with("int")) return peaks.linears;
   return step.kernel.find("s8") != std::string::npos ? peaks.integers : peaks.floats;
 }
 
