@@ -20,7 +20,8 @@ struct SourceRows {
 /// Gives rows [begin, end) of a weight, row-major, until it is called again.
 using RowReader = std::function<std::span<const float>(int begin, int end)>;
 
-/// Owns a pack. Immutable after construction; may be read by many threads.
+/// A pack, in memory of its own or in what it was given. Immutable after construction; may be read by many
+/// threads.
 class PackedLinear {
  public:
   /// Quantizes w [n][k] (row-major) to 8 bits with one scale a row, absmax/127 (0 where that
@@ -30,14 +31,15 @@ class PackedLinear {
   PackedLinear(const kernels::KernelSet& kernels, std::span<const float> w, int n, int k,
                std::span<const float> bias, std::span<const SourceRows> weight_sources,
                std::span<const SourceRows> bias_sources);
-  /// The same of weights that are read 64 rows at a time, in order.
+  /// The same of weights that are read 64 rows at a time, in order, and packed to `memory`: packed_bytes(n,
+  /// k), 64-byte aligned, that outlive this. Null: memory of its own.
   PackedLinear(const kernels::KernelSet& kernels, const RowReader& rows, int n, int k,
                std::span<const float> bias, std::span<const SourceRows> weight_sources,
-               std::span<const SourceRows> bias_sources);
+               std::span<const SourceRows> bias_sources, std::byte* memory = nullptr);
 
   int n() const noexcept { return n_; }
   int k() const noexcept { return k_; }
-  const std::byte* data() const noexcept { return data_.get(); }  ///< 64-byte aligned
+  const std::byte* data() const noexcept { return data_; }  ///< 64-byte aligned
   std::size_t bytes() const noexcept { return kernels::packed_bytes(n_, k_); }
 
  private:
@@ -46,7 +48,8 @@ class PackedLinear {
   };
 
   int n_, k_;
-  std::unique_ptr<std::byte[], AlignedDelete> data_;
+  std::unique_ptr<std::byte[], AlignedDelete> owned_;
+  std::byte* data_;
 };
 
 }  // namespace nybble::quant

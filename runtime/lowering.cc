@@ -16,6 +16,8 @@ using graph::Op;
 
 /// The weights of linears, one entry a node (empty for other ops).
 struct LinearWeights {
+  quant::Pages pages;  // packs in the order of use: what fetches beyond the end of one fetches the next one
+  std::vector<std::size_t> offsets;
   std::vector<std::unique_ptr<quant::PackedLinear>> packed;
   std::vector<std::unique_ptr<OnednnMatmul>> matmuls;
 };
@@ -30,6 +32,26 @@ std::vector<quant::SourceRows> sources_of(const graph::Value& weight, const Weig
   return sources;
 }
 
+bool is_packed(const Node& node) { return node.op == Op::linear && graph::text(node, "format") == "int8"; }
+
+/// Bytes of the pack of a linear, so that the next one is aligned as it is.
+std::size_t pack_bytes(const Graph& graph, const Node& node) {
+  const graph::Value& weight = graph.values[static_cast<std::size_t>(node.inputs[1])];
+  const std::size_t bytes =
+      kernels::packed_bytes(static_cast<int>(weight.shape[0].size), static_cast<int>(weight.shape[1].size));
+  return (bytes + 63) / 64 * 64;
+}
+
+/// Memory for all packs, and where each stands.
+void reserve_packs(const Graph& graph, LinearWeights& out) {
+  std::size_t bytes = 0;
+  for (const Node& node : graph.nodes) {
+    out.offsets.push_back(bytes);
+    if (is_packed(node)) bytes += pack_bytes(graph, node);
+  }
+  out.pages = quant::Pages(bytes);
+}
+
 /// Reads the weights of linear `index`, makes what its format needs, and gives the FP32 pages back.
 void load_linear(const Graph& graph, std::size_t index, const std::vector<ValueHome>& homes,
                  const Constants& constants, const Weights& weights, const kernels::KernelSet& kernels,
@@ -41,15 +63,16 @@ void load_linear(const Graph& graph, std::size_t index, const std::vector<ValueH
   std::vector<float> scratch, bias_scratch;
   const std::span<const float> bias =
       node.inputs.size() == 3 ? constants.read(node.inputs[2], bias_scratch) : std::span<const float>();
-  if (graph::text(node, "format") == "int8") {
+  if (is_packed(node)) {
     const auto bias_sources =
         bias.empty() ? std::vector<quant::SourceRows>()
                      : sources_of(graph.values[static_cast<std::size_t>(node.inputs[2])], weights);
     const auto rows = [&](int begin, int end) {
       return constants.read_rows(node.inputs[1], begin, end, scratch);
     };
-    out.packed[index] = std::make_unique<quant::PackedLinear>(kernels, rows, n, k, bias,
-                                                              sources_of(weight, weights), bias_sources);
+    out.packed[index] =
+        std::make_unique<quant::PackedLinear>(kernels, rows, n, k, bias, sources_of(weight, weights),
+                                              bias_sources, out.pages.data() + out.offsets[index]);
   } else {
     const auto stride = [&](graph::ValueId id) {
       return static_cast<std::ptrdiff_t>(homes[static_cast<std::size_t>(id)].data.row_bytes / sizeof(float));
@@ -66,6 +89,7 @@ LinearWeights load_linears(const Graph& graph, const std::vector<ValueHome>& hom
   LinearWeights result;
   result.packed.resize(graph.nodes.size());
   result.matmuls.resize(graph.nodes.size());
+  reserve_packs(graph, result);
   scheduler.parallel_for(static_cast<int>(graph.nodes.size()), [&](int i, int) {
     const auto index = static_cast<std::size_t>(i);
     if (graph.nodes[index].op == Op::linear)
@@ -174,6 +198,7 @@ LoweredModel lower(const Graph& graph, const Weights& weights, const LoweringOpt
   const graph::Value& output = graph.values[static_cast<std::size_t>(graph.outputs[0].value)];
   model.plan.output_per_token = output.shape[0].kind == graph::Extent::Kind::tokens;
   model.plan.output_columns = static_cast<int>(output.shape[1].size);
+  model.pages = std::move(linears.pages);
   keep(linears.packed, model.packed, model.linear_bytes);
   keep(linears.matmuls, model.matmuls, model.linear_bytes);
   model.plan.weights_cached = model.linear_bytes < options.l3_bytes;

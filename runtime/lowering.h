@@ -7,6 +7,7 @@
 
 #include "graph/ir.h"
 #include "kernels/kernel_set.h"
+#include "quant/pages.h"
 #include "runtime/constants.h"
 #include "runtime/plan.h"
 #include "runtime/scheduler.h"
@@ -25,6 +26,7 @@ struct LoweringOptions {
 struct LoweredModel {
   Plan plan;
   std::unique_ptr<Constants> constants;
+  quant::Pages pages;  ///< in which `packed` lie, one after the other
   std::vector<std::unique_ptr<quant::PackedLinear>> packed;
   std::vector<std::unique_ptr<OnednnMatmul>> matmuls;
   std::size_t linear_bytes = 0;  ///< of packed and matmuls
