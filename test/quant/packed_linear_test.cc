@@ -11,6 +11,7 @@
 
 #include "kernels/registry.h"
 #include "nybble/error.h"
+#include "quant/pages.h"
 #include "quant/weight_scales.h"
 
 using namespace nybble;
@@ -265,4 +266,20 @@ TEST_CASE("a weight or bias that is not finite is an error that names the tensor
                   std::to_string(row));
     }
   }
+}
+
+TEST_CASE("weights packed to given memory are those packed to memory of their own", "[quant]") {
+  std::mt19937 random(5);
+  const Linear linear = random_linear(70, 100, random);
+  const PackedLinear own = pack(scalar(), linear);
+  const quant::Pages pages(own.bytes());
+  const std::vector<SourceRows> weights = {{"w", linear.n}}, biases = {{"b", linear.n}};
+  const auto rows = [&](int begin, int end) {
+    return std::span<const float>(linear.w).subspan(static_cast<std::size_t>(begin * linear.k),
+                                                    static_cast<std::size_t>((end - begin) * linear.k));
+  };
+  const PackedLinear given(scalar(), int8(), rows, linear.n, linear.k, linear.bias, weights, biases,
+                           pages.data());
+  CHECK(given.data() == pages.data());
+  CHECK(std::memcmp(given.data(), own.data(), own.bytes()) == 0);
 }
