@@ -1,6 +1,7 @@
 """Who takes part: how each process is started, and which of the cases it can run."""
 import dataclasses
 import pathlib
+from importlib.metadata import version
 
 from masked_library import make_masked
 
@@ -68,7 +69,7 @@ def isa_environment(options, masked=""):
     if not masked:
         return AVX2
     package = next((options.cache / "venv-peers/lib").glob(f"python3*/site-packages/{masked}"))
-    return {**AVX2, **make_masked(package, options.cache / f"peers/{masked}-{options.isa}")}
+    return {**AVX2, **make_masked(package, options.cache / f"peers/{masked}-{version(masked)}-{options.isa}")}
 
 
 def command_of(contender, files, pooling, options):

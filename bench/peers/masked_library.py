@@ -1,7 +1,7 @@
 """Copies of a Python package whose compiled code takes this CPU for one with AVX2 and nothing beyond.
 
-For ONNX Runtime, which has no switch for that. In the copy each CPUID instruction is a UD2, of the same length; a small library,
-preloaded, answers for it (make/masked_cpuid.c). That happens when features are looked up, so that nothing else changes.
+For ONNX Runtime, which has no switch for that. In the copy each CPUID instruction is one that no CPU has, of the same
+length; a small library, preloaded, answers for it (make/masked_cpuid.c). That happens when features are looked up, so that nothing else changes.
 """
 import pathlib
 import re
@@ -9,7 +9,7 @@ import shutil
 import subprocess
 
 MASK = pathlib.Path(__file__).parent / "make/masked_cpuid.c"
-CPUID, UD2 = b"\x0f\xa2", b"\x0f\x0b"
+CPUID, NO_INSTRUCTION = b"\x0f\xa2", b"\x0f\x04"
 
 
 def _output(*command):
@@ -30,7 +30,7 @@ def mask(library):
     for offset in offsets:
         if code[offset:offset + 2] != CPUID:
             raise ValueError(f"{library}: expected CPUID at byte {offset}, found {code[offset:offset + 2].hex()}")
-        code[offset:offset + 2] = UD2
+        code[offset:offset + 2] = NO_INSTRUCTION
     library.write_bytes(code)
     return len(offsets)
 
