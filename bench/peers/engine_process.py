@@ -81,7 +81,7 @@ def thread_environment(threads):
 class Engine:
     """One contender on one model, warm."""
 
-    START_SECONDS, CALL_SECONDS = 300, 120
+    START_SECONDS, CALL_SECONDS = 300, 400
 
     def __init__(self, contender, files, options):
         self.contender, self.files, self.options, self.note = contender, files, options, ""
