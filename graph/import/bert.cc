@@ -8,6 +8,8 @@ namespace nybble::graph {
 
 ImportedModel import_bert(const ImportSource& source, const ImportTarget& target) {
   const ConfigReader config(source);
+  if (config.string_or("position_embedding_type", "absolute") == "alibi")
+    return import_jina_bert(source, target);
   require_absolute_encoder(config);
   EncoderSizes sizes = read_sizes(config, "bert");
   sizes.token_types = config.integer("type_vocab_size", 1, 1 << 20);

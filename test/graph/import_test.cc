@@ -320,8 +320,8 @@ TEST_CASE("Sizes that do not fit the tensors fail at the first of them") {
 TEST_CASE("The known model types are listed once each") {
   const std::set<std::string_view> names(model_types().begin(), model_types().end());
   REQUIRE(names.size() == model_types().size());
-  for (const char* name :
-       {"albert", "bert", "camembert", "distilbert", "electra", "mpnet", "roberta", "xlm-roberta"}) {
+  for (const char* name : {"albert", "bert", "camembert", "distilbert", "electra", "modernbert", "mpnet",
+                           "new", "nomic_bert", "roberta", "xlm-roberta"}) {
     REQUIRE(names.count(name) == 1);
   }
 }
