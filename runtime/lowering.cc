@@ -74,14 +74,15 @@ void load_linear(const Graph& graph, std::size_t index, const std::vector<ValueH
   std::vector<float> scratch, bias_scratch;
   const std::span<const float> bias =
       node.inputs.size() == 3 ? constants.read(node.inputs[2], bias_scratch) : std::span<const float>();
-  if (graph::text(node, "format") == "int8") {
+  if (graph::is_integer(node)) {
     const auto bias_sources =
         bias.empty() ? std::vector<quant::SourceRows>()
                      : sources_of(graph.values[static_cast<std::size_t>(node.inputs[2])], weights);
     const auto rows = [&](int begin, int end) {
       return constants.read_rows(node.inputs[1], begin, end, scratch);
     };
-    out.packed[index] = std::make_unique<quant::PackedLinear>(kernels, rows, n, k, bias,
+    const quant::IntegerFormat& format = *quant::find_integer_format(graph::text(node, "format"));
+    out.packed[index] = std::make_unique<quant::PackedLinear>(kernels, format, rows, n, k, bias,
                                                               sources_of(weight, weights), bias_sources);
   } else if (keeps_file_weights(node)) {
     out.exact[index] = std::make_unique<ExactLinear>(constants.read(node.inputs[1], scratch), bias, n, k);
@@ -111,16 +112,12 @@ LinearWeights load_linears(const Graph& graph, const std::vector<ValueHome>& hom
   return result;
 }
 
-bool is_integer(const Node& attention) {
-  return graph::has(attention, "format") && graph::text(attention, "format") == "int8";
-}
-
 /// The sums of integer attention are exact up to here (docs/numerics.md).
 constexpr int kLongestIntegerAttention = 65536;
 
 void check_attention(const Node& node, const LoweringOptions& options) {
   const std::int64_t head_dim = graph::integer(node, "head_dim");
-  if (!is_integer(node) ||
+  if (!graph::is_integer(node) ||
       (options.longest <= kLongestIntegerAttention && head_dim <= kLongestIntegerAttention))
     return;
   throw Error(
@@ -147,6 +144,28 @@ void check_lowerable(const Graph& graph, const LoweringOptions& options) {
                   "graph " + graph.name + ": a linear's result cannot be the output");
     }
   }
+}
+
+bool is_disentangled(const Node& node) {
+  return node.op == Op::attention && graph::text(node, "position") == "disentangled";
+}
+
+/// By node, empty for those of other kinds.
+std::vector<std::unique_ptr<RelativeAttention>> load_relative(const Graph& graph, const Constants& constants,
+                                                              const Weights& weights,
+                                                              const LoweringOptions& options,
+                                                              const Scheduler& scheduler) {
+  std::vector<std::unique_ptr<RelativeAttention>> result(graph.nodes.size());
+  scheduler.parallel_for(static_cast<int>(graph.nodes.size()), [&](int i, int) {
+    const auto index = static_cast<std::size_t>(i);
+    const Node& node = graph.nodes[index];
+    if (!is_disentangled(node)) return;
+    result[index] = std::make_unique<RelativeAttention>(graph, node, constants, weights, *options.kernels,
+                                                        options.longest);
+    for (std::size_t at = node.inputs.size() - graph::position_inputs(node); at < node.inputs.size(); ++at)
+      constants.release(node.inputs[at]);
+  });
+  return result;
 }
 
 /// Of the rows of floats that the graph takes.
@@ -211,8 +230,11 @@ LoweredModel lower(const Graph& graph, const Weights& weights, const LoweringOpt
   const auto matmuls = pointers(linears.matmuls, linears.same_as);
   const auto exact = pointers(linears.exact, linears.same_as);
   model.positions = std::make_unique<PositionTables>(options.longest);
-  const Binding binding{graph,   places.homes, *options.kernels, *model.constants, packed,
-                        matmuls, exact,        *model.positions, options.longest};
+  auto relative = load_relative(graph, *model.constants, weights, options, scheduler);
+  std::vector<const RelativeAttention*> relative_of_nodes;
+  for (const auto& owner : relative) relative_of_nodes.push_back(owner.get());
+  const Binding binding{graph,   places.homes, *options.kernels, *model.constants,  packed,
+                        matmuls, exact,        *model.positions, relative_of_nodes, options.longest};
   for (const StageNodes& nodes : stages) model.plan.stages.push_back(bind_stage(binding, nodes));
 
   model.plan.max_tokens = options.max_tokens;
@@ -226,6 +248,7 @@ LoweredModel lower(const Graph& graph, const Weights& weights, const LoweringOpt
   model.plan.output_columns = static_cast<int>(output.shape[1].size);
   keep(linears.packed, model.packed, model.linear_bytes);
   keep(linears.matmuls, model.matmuls, model.linear_bytes);
+  keep(relative, model.relative, model.linear_bytes);
   keep(linears.exact, model.exact, model.linear_bytes);
   model.plan.weights_cached = model.linear_bytes < options.l3_bytes;
   model.table_bytes = model.constants->f32_bytes() + model.positions->bytes();

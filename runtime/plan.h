@@ -110,14 +110,16 @@ struct RowPass {
 struct StepDescription {
   std::string op;      ///< the graph's op, with what was fused into it
   std::string shape;   ///< inputs -> output
-  std::string format;  ///< of the weights: "int8", "f32", or empty
+  std::string format;  ///< of the weights: "int8", "int4", "f32" …, or empty
   std::string kernel;  ///< kernel or primitive by name
   std::size_t weight_bytes = 0;
   /// Multiplications of a linear for a row: a token, or in a stage over sequences a sequence.
   double macs_per_token = 0;
-  double macs_per_pair = 0;  ///< of attention, for each pair of tokens of a sequence
-  int window = 0;            ///< of attention: only the pairs at most so far from each other; 0: all
-  double macs_per_key = 0;   ///< of attention with one query a sequence, for each token
+  double macs_per_pair = 0;      ///< of attention, for each pair of tokens of a sequence
+  double macs_per_position = 0;  ///< of disentangled attention, for each token and relative position it sees
+  int positions = 0;             ///< most relative positions
+  int window = 0;                ///< of attention: only the pairs at most so far from each other; 0: all
+  double macs_per_key = 0;       ///< of attention with one query a sequence, for each token
   /// What a step must read and write beside its weights, wherever that lies: for each row that is a token's,
   /// and for each that is a sequence's.
   std::size_t bytes_per_token = 0, bytes_per_sequence = 0;

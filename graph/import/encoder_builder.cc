@@ -1,5 +1,6 @@
 #include "graph/import/encoder_builder.h"
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <utility>
@@ -34,6 +35,13 @@ std::string activation_kind(const ConfigReader& config, std::string_view key, st
   config.fail_one_of(key, known, found);
 }
 
+std::string gate_kind(const ConfigReader& config, std::string_view key, std::string_view found) {
+  constexpr std::array<std::string_view, 5> kGates = {"gelu", "gelu_new", "gelu_pytorch_tanh", "silu",
+                                                      "swish"};
+  if (std::find(kGates.begin(), kGates.end(), found) == kGates.end()) config.fail_one_of(key, kGates, found);
+  return activation_kind(config, key, found);
+}
+
 void require_string(const ConfigReader& config, std::string_view key, std::string_view expected) {
   const std::string found = config.string_or(key, expected);
   if (found != expected) config.fail_one_of(key, {&expected, 1}, found);
@@ -54,7 +62,6 @@ EncoderSizes read_sizes(const ConfigReader& config, std::string family) {
   sizes.intermediate = config.integer("intermediate_size", 1, 1 << 20);
   sizes.vocabulary = config.integer("vocab_size", 1, 1 << 24);
   sizes.positions = config.integer("max_position_embeddings", 1, 1 << 20);
-  sizes.token_types = 1;
   sizes.activation = config.string_or("hidden_act", "gelu");
   check_heads(config, sizes);
   return sizes;
@@ -133,6 +140,12 @@ ValueId EncoderBuilder::add(const std::string& name, ValueId x, ValueId y) {
 
 ValueId EncoderBuilder::activation(const std::string& name, ValueId x, const std::string& kind) {
   return add_node(graph, Op::activation, name, {x}, {{"kind", kind}});
+}
+
+ValueId EncoderBuilder::gate(const std::string& name, ValueId both, const std::string& kind,
+                             GateOrder order) {
+  return add_node(graph, Op::gate, name, {both},
+                  {{"kind", kind}, {"up_first", std::int64_t{order == GateOrder::up_first}}});
 }
 
 ValueId EncoderBuilder::attention(const std::string& name, std::vector<ValueId> inputs, std::int64_t window,

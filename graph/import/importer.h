@@ -39,9 +39,9 @@ struct ImportTarget {
 struct EncoderSizes {
   std::string family;  ///< "bert"
   std::int64_t layers = 0, hidden = 0, heads = 0, intermediate = 0;
-  std::int64_t vocabulary = 0;  ///< rows of the word table
-  std::int64_t positions = 0;   ///< usable positions: the longest sequence
-  std::int64_t token_types = 0;
+  std::int64_t vocabulary = 0;      ///< rows of the word table
+  std::int64_t positions = 0;       ///< usable positions: the longest sequence
+  std::int64_t token_types = 0;     ///< 0: the family has none, and those of a text are ignored
   std::int64_t first_position = 0;  ///< of a sequence's first token, in the position table
   /// Tokens of this id stand at position first_position - 1, and are not counted by those behind them.
   std::optional<std::int64_t> uncounted_id;
@@ -64,6 +64,17 @@ ImportedModel import_model(const ImportSource& source, const ImportTarget& targe
 std::span<const std::string_view> model_types();
 
 // ---- one file each ----
+ImportedModel import_albert(const ImportSource& source, const ImportTarget& target);
 ImportedModel import_bert(const ImportSource& source, const ImportTarget& target);
+ImportedModel import_gte_new(const ImportSource& source, const ImportTarget& target);
+ImportedModel import_jina_bert(const ImportSource& source, const ImportTarget& target);
+ImportedModel import_modernbert(const ImportSource& source, const ImportTarget& target);
+ImportedModel import_nomic_bert(const ImportSource& source, const ImportTarget& target);
+ImportedModel import_deberta(const ImportSource& source, const ImportTarget& target);
+ImportedModel import_distilbert(const ImportSource& source, const ImportTarget& target);
+ImportedModel import_electra(const ImportSource& source, const ImportTarget& target);
+ImportedModel import_mpnet(const ImportSource& source, const ImportTarget& target);
+/// RoBERTa, XLM-RoBERTa and CamemBERT.
+ImportedModel import_roberta(const ImportSource& source, const ImportTarget& target);
 
 }  // namespace nybble::graph
