@@ -42,6 +42,14 @@ std::string shape_text(const std::vector<std::int64_t>& shape) {
   return text + (shape.size() > kMostExtents ? ", ...]" : "]");
 }
 
+void add_words(std::string_view text, std::vector<std::string>& words) {
+  constexpr std::string_view kBetween = "| ";
+  for (std::size_t end = 0, begin; (begin = text.find_first_not_of(kBetween, end)) != text.npos;) {
+    end = std::min(text.find_first_of(kBetween, begin), text.size());
+    words.emplace_back(text.substr(begin, end - begin));
+  }
+}
+
 }  // namespace
 
 ConfigReader::ConfigReader(const ImportSource& source)
@@ -99,6 +107,21 @@ std::int64_t ConfigReader::integer(std::string_view key, std::int64_t least, std
 std::int64_t ConfigReader::integer_or(std::string_view key, std::int64_t otherwise, std::int64_t least,
                                       std::int64_t most) const {
   return find(*values_, key) ? integer(key, least, most) : otherwise;
+}
+
+std::vector<std::string> ConfigReader::words(std::string_view key) const {
+  const nlohmann::json* value = find(*values_, key);
+  if (!value) return {};
+  std::vector<std::string> result;
+  if (!value->is_array()) {
+    add_words(string(key), result);
+    return result;
+  }
+  for (const nlohmann::json& element : *value) {
+    if (!element.is_string()) fail(key, "strings", shown(element));
+    add_words(element.get_ref<const std::string&>(), result);
+  }
+  return result;
 }
 
 double ConfigReader::number_or(std::string_view key, double otherwise, double least, double most) const {
@@ -174,6 +197,14 @@ void WeightReader::check(const std::string& tensor, const std::vector<std::int64
 ValueId WeightReader::weight(const std::string& name, const std::string& tensor,
                              const std::vector<std::int64_t>& shape) {
   return stacked(name, {tensor}, shape);
+}
+
+ValueId WeightReader::rows(const std::string& name, const std::string& tensor,
+                           const std::vector<std::int64_t>& shape) {
+  check(tensor, shape);
+  std::int64_t columns = 1;
+  for (std::size_t i = 1; i < shape.size(); ++i) columns *= shape[i];
+  return add_weight(graph_, name, {Extent::of(shape[0]), Extent::of(columns)}, {tensor});
 }
 
 ValueId WeightReader::stacked(const std::string& name, const std::vector<std::string>& tensors,

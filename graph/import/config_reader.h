@@ -26,6 +26,8 @@ class ConfigReader {
   std::int64_t integer(std::string_view key, std::int64_t least, std::int64_t most) const;
   std::int64_t integer_or(std::string_view key, std::int64_t otherwise, std::int64_t least,
                           std::int64_t most) const;
+  /// The words of "a|b", or of a list of such; none where the key is missing.
+  std::vector<std::string> words(std::string_view key) const;
   /// A number in [least, most].
   double number_or(std::string_view key, double otherwise, double least, double most) const;
   bool boolean_or(std::string_view key, bool otherwise) const;
@@ -66,6 +68,8 @@ class WeightReader {
   /// Several tensors, each of exactly that shape, laid end to end along extent 0.
   ValueId stacked(const std::string& name, const std::vector<std::string>& tensors,
                   const std::vector<std::int64_t>& shape);
+  /// A tensor of `shape` read as rows of shape[0], whatever extents its rows have.
+  ValueId rows(const std::string& name, const std::string& tensor, const std::vector<std::int64_t>& shape);
   /// The same for whichever of two spellings there is.
   ValueId weight(const std::string& name, const std::string& tensor, const std::string& other_spelling,
                  const std::vector<std::int64_t>& shape);

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <utility>
 
+#include "graph/import/heads.h"
 #include "graph/verify.h"
 
 namespace nybble::graph {
@@ -73,8 +74,9 @@ void check_heads(const ConfigReader& config, const EncoderSizes& sizes, std::str
               std::to_string(sizes.heads));
 }
 
-EncoderBuilder::EncoderBuilder(const ImportSource& source, EncoderSizes encoder_sizes)
-    : config(source),
+EncoderBuilder::EncoderBuilder(const ImportSource& import_source, EncoderSizes encoder_sizes)
+    : source(import_source),
+      config(source),
       weights(source, graph),
       sizes(std::move(encoder_sizes)),
       ids(add_input(graph, "ids", ElementType::i32, {Extent::tokens()})),
@@ -162,7 +164,18 @@ std::int64_t EncoderBuilder::width(ValueId rows) const {
   return graph.values[static_cast<std::size_t>(rows)].shape[1].size;
 }
 
+ImportedModel EncoderBuilder::finish_head(const ImportTarget& target, ValueId x) {
+  x = add_head(*this, target, x);
+  const bool is_masked = target.head == Head::masked_lm;
+  graph.outputs.push_back({is_masked ? "predictions" : "logits", x});
+  verify(graph);
+  std::optional<Graph> decoder;
+  if (is_masked) decoder = masked_lm_decoder(source, *this, width(x));
+  return {std::move(graph), std::move(sizes), std::move(decoder)};
+}
+
 ImportedModel EncoderBuilder::finish(const ImportTarget& target, ValueId x) {
+  if (target.head != Head::none) return finish_head(target, x);
   if (!target.per_token) {
     const std::string mode = target.pooling == PoolMode::mean ? "mean" : "cls";
     x = add_node(graph, Op::pool, "pooled", {x}, {{"mode", mode}});
@@ -170,7 +183,7 @@ ImportedModel EncoderBuilder::finish(const ImportTarget& target, ValueId x) {
   if (target.normalize) x = add_node(graph, Op::l2_normalize, "normalized", {x});
   graph.outputs.push_back({target.per_token ? "tokens" : "embedding", x});
   verify(graph);
-  return {std::move(graph), std::move(sizes)};
+  return {std::move(graph), std::move(sizes), {}};
 }
 
 }  // namespace nybble::graph

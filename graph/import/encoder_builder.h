@@ -39,8 +39,9 @@ enum class GateOrder { gate_first, up_first };  ///< of the halves of a row
 /// tensor that is missing or of another shape is Error{unsupported_model}. `source` must outlive it.
 class EncoderBuilder {
  public:
-  EncoderBuilder(const ImportSource& source, EncoderSizes sizes);
+  EncoderBuilder(const ImportSource& import_source, EncoderSizes encoder_sizes);
 
+  const ImportSource& source;
   Graph graph;
   ConfigReader config;
   WeightReader weights;
@@ -81,6 +82,9 @@ class EncoderBuilder {
 
   /// What `target` wants of the last layer's rows; the graph is verified and handed over.
   ImportedModel finish(const ImportTarget& target, ValueId x);
+
+ private:
+  ImportedModel finish_head(const ImportTarget& target, ValueId x);
 };
 
 }  // namespace nybble::graph

@@ -18,12 +18,19 @@ struct Family {
 
 // Of several with one model_type the first is taken where auto_map names no class.
 constexpr std::array kFamilies = {
-    Family{"albert", "", import_albert},          Family{"bert", "", import_bert},
-    Family{"bert", "JinaBert", import_jina_bert}, Family{"camembert", "", import_roberta},
-    Family{"distilbert", "", import_distilbert},  Family{"electra", "", import_electra},
-    Family{"modernbert", "", import_modernbert},  Family{"mpnet", "", import_mpnet},
-    Family{"new", "New", import_gte_new},         Family{"nomic_bert", "NomicBert", import_nomic_bert},
-    Family{"roberta", "", import_roberta},        Family{"xlm-roberta", "", import_roberta},
+    Family{"albert", "", import_albert},
+    Family{"bert", "", import_bert},
+    Family{"bert", "JinaBert", import_jina_bert},
+    Family{"camembert", "", import_roberta},
+    Family{"deberta-v2", "", import_deberta},
+    Family{"distilbert", "", import_distilbert},
+    Family{"electra", "", import_electra},
+    Family{"modernbert", "", import_modernbert},
+    Family{"mpnet", "", import_mpnet},
+    Family{"new", "New", import_gte_new},
+    Family{"nomic_bert", "NomicBert", import_nomic_bert},
+    Family{"roberta", "", import_roberta},
+    Family{"xlm-roberta", "", import_roberta},
 };
 
 /// In a sentence: no class, or one of the family's own.

@@ -23,11 +23,16 @@ struct ImportSource {
 
 enum class PoolMode { mean, cls };
 
+/// What a task's model has behind its encoder (graph/import/heads.h).
+enum class Head { none, sequence_classification, token_classification, masked_lm };
+
 /// What the graph is to give.
 struct ImportTarget {
   PoolMode pooling = PoolMode::mean;
   bool normalize = false;
-  bool per_token = false;  ///< one row a token instead of one pooled row a sequence
+  bool per_token = false;   ///< one row a token instead of one pooled row a sequence
+  Head head = Head::none;   ///< with one, the members above say nothing
+  std::int64_t labels = 0;  ///< of a classifier
 };
 
 /// The sizes of an encoder, for people and for checking requests.
@@ -44,8 +49,11 @@ struct EncoderSizes {
 };
 
 struct ImportedModel {
-  Graph graph;  ///< verified; inputs ids, positions, types: i32[tokens]; one output, "embedding" or "tokens"
+  /// Verified; inputs ids, positions, types: i32[tokens]; one output, "embedding" or "tokens", "logits" of a
+  /// classifier, "predictions" of a masked language model.
+  Graph graph;
   EncoderSizes sizes;
+  std::optional<Graph> decoder;  ///< of a masked language model (graph/import/heads.h)
 };
 
 /// Builds the graph of the family that config.json's model_type names. Throws Error{unsupported_model}, in
@@ -62,6 +70,7 @@ ImportedModel import_gte_new(const ImportSource& source, const ImportTarget& tar
 ImportedModel import_jina_bert(const ImportSource& source, const ImportTarget& target);
 ImportedModel import_modernbert(const ImportSource& source, const ImportTarget& target);
 ImportedModel import_nomic_bert(const ImportSource& source, const ImportTarget& target);
+ImportedModel import_deberta(const ImportSource& source, const ImportTarget& target);
 ImportedModel import_distilbert(const ImportSource& source, const ImportTarget& target);
 ImportedModel import_electra(const ImportSource& source, const ImportTarget& target);
 ImportedModel import_mpnet(const ImportSource& source, const ImportTarget& target);
