@@ -6,6 +6,7 @@
 #include "graph/relative_rows.h"
 #include "graph/text.h"
 #include "graph/verify.h"
+#include "quant/integer_format.h"
 
 namespace nybble::graph {
 namespace {
@@ -13,12 +14,17 @@ namespace {
 constexpr std::array<std::string_view, 7> kActivations = {"gelu_erf", "gelu_erf_q", "gelu_tanh", "relu",
                                                           "silu",     "sigmoid",    "tanh"};
 constexpr std::array<std::string_view, 3> kGates = {"silu", "gelu_erf", "gelu_tanh"};
-constexpr std::array<std::string_view, 2> kFormats = {"f32", "int8"};
-constexpr std::array<std::string_view, 3> kLinearFormats = {"f32", "int8", "exact_f32"};
+constexpr std::array<std::string_view, 2> kAttentionFormats = {"f32", "int8"};
 constexpr std::array<std::string_view, 4> kPositionKinds = {"none", "bias", "alibi", "disentangled"};
 constexpr std::array<std::string_view, 2> kQueries = {"all", "first"};
 constexpr std::array<std::string_view, 6> kPoolModes = {"mean", "cls",           "max",
                                                         "last", "weighted_mean", "mean_sqrt_len"};
+
+constexpr auto kLinearFormats = [] {
+  std::array<std::string_view, 2 + quant::kIntegerFormats.size()> names{"f32", "exact_f32"};
+  for (std::size_t i = 2; i < names.size(); ++i) names[i] = quant::kIntegerFormats[i - 2].name;
+  return names;
+}();
 
 /// At most 40 bytes of a text, on one line.
 std::string shown(std::string_view text) {
@@ -158,15 +164,16 @@ ResultType infer_linear(const Node& node, const Checker& check) {
   if (node.inputs.size() == 3) check.vector(2, width);
   if (has(node, "activation")) check.one_of("activation", kActivations);
   if (has(node, "format")) check.one_of("format", kLinearFormats);
-  const bool is_int8 = has(node, "format") && text(node, "format") == "int8";
-  if (!reads_as(check.input(0).type, is_int8 ? ElementType::u8_rows : ElementType::f32)) {
-    fail_graph("linear must have format = \"int8\" if and only if its rows are quantized, found input 0 (%" +
-               check.input(0).name + ") " + print_type(check.input(0).type, check.input(0).shape));
+  const bool has_integers = is_integer(node);
+  if (!reads_as(check.input(0).type, has_integers ? ElementType::u8_rows : ElementType::f32)) {
+    fail_graph(
+        "linear must have a format of integers if and only if its rows are quantized, found input 0 (%" +
+        check.input(0).name + ") " + print_type(check.input(0).type, check.input(0).shape));
   }
   const bool makes_codes = has(node, "result");
   if (makes_codes) check.one_of("result", {&kCodes, 1});
-  if (makes_codes && !(is_int8 && has(node, "activation"))) {
-    fail_graph("linear must have format = \"int8\" and an activation where its result is u8_rows");
+  if (makes_codes && !(has_integers && has(node, "activation"))) {
+    fail_graph("linear must have a format of integers and an activation where its result is u8_rows");
   }
   return {makes_codes ? ElementType::u8_rows : ElementType::f32,
           {check.input(0).shape[0], Extent::of(width)}};
@@ -243,7 +250,7 @@ ResultType infer_attention(const Node& node, const Checker& check) {
   if (text(node, "position") == "bias") check.table(inputs, integer(node, "heads"));
   if (disentangled) check_relative_inputs(node, check, hidden);
   number(node, "scale");
-  if (has(node, "format")) check.one_of("format", kFormats);
+  if (has(node, "format")) check.one_of("format", kAttentionFormats);
   if (text(node, "position") == "bias" && integer(node, "max_distance") < 1)
     fail_graph("attribute 'max_distance' of attention must be positive");
   if (integer(node, "window") < 0)

@@ -71,6 +71,7 @@ std::int64_t integer(const Node& node, std::string_view name) { return typed<std
 double number(const Node& node, std::string_view name) { return typed<double>(node, name); }
 const std::string& text(const Node& node, std::string_view name) { return typed<std::string>(node, name); }
 bool has(const Node& node, std::string_view name) { return node.attributes.contains(name); }
+bool is_integer(const Node& node) { return has(node, "format") && text(node, "format").starts_with("int"); }
 
 bool has_residual(const Graph& graph, const Node& layernorm) {
   return graph.values[static_cast<std::size_t>(layernorm.inputs[1])].kind != ValueKind::weight;

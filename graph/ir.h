@@ -64,11 +64,11 @@ struct Value {
 enum class Op {
   embed_sum,  ///< (ids…, tables…), as many of one as of the other, 1 to 4 -> f32[tokens,H]: a row of each,
               ///< summed
-  layernorm,   ///< (x, gamma) or (x, gamma, beta) or, fused, with a residual behind x; `result` may be
-               ///< "f32_u8_rows"
-  linear,      ///< (x, weight) or, fused, (x, weight, bias): x·Wᵀ + bias, then `activation` if it has one;
-               ///< with both, in int8, `result` may be "u8_rows". `format` "exact_f32", which importers give
-               ///< to layers of heads, keeps the file's weights
+  layernorm,  ///< (x, gamma) or (x, gamma, beta) or, fused, with a residual behind x; `result` may be
+              ///< "f32_u8_rows"
+  linear,     ///< (x, weight) or, fused, (x, weight, bias): x·Wᵀ + bias, then `activation` if it has one;
+           ///< with both, in integers, `result` may be "u8_rows". `format` "exact_f32", which importers give
+           ///< to layers of heads, keeps the file's weights
   add_bias,    ///< (x, bias)
   add,         ///< (x, y)
   activation,  ///< (x), `kind`
@@ -146,6 +146,8 @@ bool has(const Node& node, std::string_view attribute);
 bool has_residual(const Graph& graph, const Node& layernorm);
 /// How many inputs an attention has behind q, k and v: what its `position` needs.
 std::size_t position_inputs(const Node& attention);
+/// Whether a linear, or an attention, has a `format` of integers.
+bool is_integer(const Node& node);
 
 // These three look at every node (or output): count first (passes/value_uses.h) where many values are asked
 // for.

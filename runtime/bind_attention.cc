@@ -15,9 +15,9 @@ const DistanceBias* StepBinder::distance_bias(int heads) {
 }
 
 void StepBinder::attention() {
-  const bool is_int8 = graph::has(node_, "format") && graph::text(node_, "format") == "int8";
-  step_.description.format = is_int8 ? "int8" : "f32";
-  named(is_int8 ? "attention_s8" : "attention_f32");
+  const bool is_integer = graph::is_integer(node_);
+  step_.description.format = is_integer ? "int8" : "f32";
+  named(is_integer ? "attention_s8" : "attention_f32");
   const int heads = static_cast<int>(graph::integer(node_, "heads"));
   kernels::AttentionArgs args{};
   args.head_dim = static_cast<int>(graph::integer(node_, "head_dim"));
@@ -42,9 +42,9 @@ void StepBinder::attention() {
   if (window > 0) args.window = window;
   step_.description.window = window;
   step_.own_bytes =
-      is_int8 ? kernels::attention_s8_scratch_bytes(longest, args.head_dim, args.window)
-              : sizeof(float) * kernels::attention_scratch_floats(longest, args.head_dim, args.window);
-  const auto entry = is_int8 ? binding_.kernels.attention_s8 : binding_.kernels.attention_f32;
+      is_integer ? kernels::attention_s8_scratch_bytes(longest, args.head_dim, args.window)
+                 : sizeof(float) * kernels::attention_scratch_floats(longest, args.head_dim, args.window);
+  const auto entry = is_integer ? binding_.kernels.attention_s8 : binding_.kernels.attention_f32;
   const RelativeAttention* relative = binding_.relative[index_];
   const std::size_t relative_own = (step_.own_bytes + 63) / 64 * 64;
   if (relative != nullptr) {

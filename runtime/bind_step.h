@@ -16,8 +16,8 @@ struct Binding {
   const std::vector<ValueHome>& homes;
   const kernels::KernelSet& kernels;
   Constants& constants;
-  /// By node: the packed weights of an int8 linear, the primitives of an f32 one, the floats of an exact_f32
-  /// one.
+  /// By node: the packed weights of a linear in integers, the primitives of an f32 one, the floats of an
+  /// exact_f32 one.
   const std::vector<const quant::PackedLinear*>& packed;
   const std::vector<const OnednnMatmul*>& matmuls;
   const std::vector<const ExactLinear*>& exact;

@@ -73,8 +73,8 @@ RelativeProduct::RelativeProduct(const KernelSet& kernels, bool is_int8, std::sp
     : n_(n), depth_(depth) {
   if (is_int8) {
     const quant::SourceRows name{source, n};
-    packed_.emplace(kernels, rows, n, depth, std::span<const float>(), std::span(&name, 1),
-                    std::span<const quant::SourceRows>());
+    packed_.emplace(kernels, *quant::find_integer_format("int8"), rows, n, depth, std::span<const float>(),
+                    std::span(&name, 1), std::span<const quant::SourceRows>());
   } else {
     panels_ = in_panels(rows, n, depth);
   }

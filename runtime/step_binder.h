@@ -62,8 +62,8 @@ class StepBinder {
   void copy();
 
   void linear();
-  void linear_int8();
-  void quantized_linear(const kernels::GemmArgs& weights);
+  void linear_integer();
+  void quantized_linear(QuantizedLinear::Product product, const kernels::GemmArgs& weights);
   void linear_f32();
   void linear_exact();
   kernels::TileEpilogue epilogue() const;
