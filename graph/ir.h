@@ -67,8 +67,9 @@ enum class Op {
   layernorm,  ///< (x, gamma) or (x, gamma, beta) or, fused, with a residual behind x; `result` may be
               ///< "f32_u8_rows"
   linear,     ///< (x, weight) or, fused, (x, weight, bias): x·Wᵀ + bias, then `activation` if it has one;
-           ///< with both, in integers, `result` may be "u8_rows". `format` "exact_f32", which importers give
-           ///< to layers of heads, keeps the file's weights
+              ///< with one, in integers, `result` may be "u8_rows". In integers with `gate`
+              ///< = the kind of an Op::gate and its `up_first`, the codes of the gated rows. `format`
+           ///< "exact_f32", which importers give to layers of heads, keeps the file's weights
   add_bias,    ///< (x, bias)
   add,         ///< (x, y)
   activation,  ///< (x), `kind`

@@ -87,14 +87,16 @@ void StepBinder::activation() {
   };
 }
 
+QuantizedGate::Gate StepBinder::gate_kernel(const std::string& kind) const {
+  if (kind == "silu") return binding_.kernels.gate_silu;
+  return kind == "gelu_erf" ? binding_.kernels.gate_gelu_erf : binding_.kernels.gate_gelu_tanh;
+}
+
 void StepBinder::gate() {
   const std::string& kind = graph::text(node_, "kind");
-  const auto entry = kind == "silu"       ? binding_.kernels.gate_silu
-                     : kind == "gelu_erf" ? binding_.kernels.gate_gelu_erf
-                                          : binding_.kernels.gate_gelu_tanh;
   named(("gate_" + kind).c_str());
   const int n = width(), up_first = static_cast<int>(graph::integer(node_, "up_first"));
-  step_.run = [run = entry, x = in(0), out = out(), n, up_first](const Task& task) {
+  step_.run = [run = gate_kernel(kind), x = in(0), out = out(), n, up_first](const Task& task) {
     const float* both = task.rows<float>(x);
     const float *gate = both + up_first * n, *up = both + (1 - up_first) * n;
     run({gate, up, stride(x), task.end - task.begin, n, task.rows<float>(out), stride(out), nullptr});

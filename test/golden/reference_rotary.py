@@ -1,7 +1,7 @@
 """Encoders that transformers does not have, in double precision and in few lines: GTE-new (Zhang et al. 2024,
 arXiv:2407.19669), Jina-BERT-v2 (Günther et al. 2023, arXiv:2310.19923) and NomicBERT with the options of its published
 configuration (Nussbaum et al. 2024, arXiv:2402.01613). No official runner was at hand: these follow the papers and what
-public implementations of the published folders do. make_rotary.py checks the parts that they share on NomicBERT's usual
+public implementations of the published folders do. make_families_rotary.py checks the parts that they share on NomicBERT's usual
 form, against transformers.
 
 Each takes the tensors as the published files name them and config.json as published, and gives run(ids, type_ids) ->
