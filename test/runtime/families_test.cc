@@ -238,6 +238,11 @@ TEST_CASE("INT8 embeds every family's texts, alone as together") {
   }
 }
 
+TEST_CASE("layers that share weights hold them once") {
+  // 70,656 weights of one layer and the embeddings' projection; four layers of their own would have 222,720.
+  REQUIRE(load_golden("families/albert").info().linear_bytes < 100'000);
+}
+
 TEST_CASE("INT8 runs every family's plan in fused steps on integers") {
   for (const std::string& folder : families()) {
     const Model model = load_golden(folder);
