@@ -287,6 +287,17 @@ ResultType infer_gate(const Node& node, const Checker& check) {
   return {ElementType::f32, {check.input(0).shape[0], Extent::of(both / 2)}};
 }
 
+void check_stretch(const Node& node, std::int64_t rotary_dim) {
+  const std::int64_t trained = integer(node, "trained");
+  if (trained < 1 || trained > kMaxExtent) {
+    fail_graph("attribute 'trained' of rotary must be from 1 to " + std::to_string(kMaxExtent) + ", found " +
+               std::to_string(trained));
+  }
+  if (!(number(node, "stretch") >= 1)) fail_graph("attribute 'stretch' of rotary must be at least 1");
+  if (rotary_dim < 4)
+    fail_graph("attribute 'rotary_dim' of rotary must be at least 4 where it has 'trained'");
+}
+
 ResultType infer_rotary(const Node& node, const Checker& check) {
   check.count({1});
   const std::int64_t width = check.rows(0, {ElementType::f32});
@@ -305,6 +316,7 @@ ResultType infer_rotary(const Node& node, const Checker& check) {
   if (number(node, "theta") <= 0) fail_graph("attribute 'theta' of rotary must be positive");
   if (has(node, "factor") && number(node, "factor") <= 0)
     fail_graph("attribute 'factor' of rotary must be positive");
+  if (has(node, "trained")) check_stretch(node, rotary_dim);
   return {ElementType::f32, check.input(0).shape};
 }
 

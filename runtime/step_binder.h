@@ -56,6 +56,7 @@ class StepBinder {
   QuantizedGate::Gate gate_kernel(const std::string& kind) const;
   void gate();
   void rotary();
+  void stretched_rotary(const kernels::RotaryArgs& args, const RotaryStretch& stretch);
   void add_bias();
   void add();
   void quantize_rows();

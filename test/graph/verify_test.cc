@@ -357,6 +357,14 @@ TEST_CASE("rotary turns heads that the rows have, an even number of values of ea
           "graph: attribute 'theta' of rotary must be positive");
   REQUIRE(v.error(Op::rotary, {v.x}, with(right, "factor", -1.0)) ==
           "graph: attribute 'factor' of rotary must be positive");
+  const Attributes stretched = with(with(right, "trained", std::int64_t{16}), "stretch", 2.0);
+  REQUIRE(v.error(Op::rotary, {v.x}, stretched) == "");
+  REQUIRE(v.error(Op::rotary, {v.x}, with(stretched, "trained", std::int64_t{0})) ==
+          "graph: attribute 'trained' of rotary must be from 1 to 2147483647, found 0");
+  REQUIRE(v.error(Op::rotary, {v.x}, with(stretched, "stretch", 0.5)) ==
+          "graph: attribute 'stretch' of rotary must be at least 1");
+  REQUIRE(v.error(Op::rotary, {v.x}, with(stretched, "rotary_dim", std::int64_t{2})) ==
+          "graph: attribute 'rotary_dim' of rotary must be at least 4 where it has 'trained'");
 }
 
 TEST_CASE("concat lays rows of one kind side by side") {
