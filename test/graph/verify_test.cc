@@ -288,7 +288,8 @@ TEST_CASE("linear takes rows, a weight as deep as they are wide, and a bias as w
           "silu, sigmoid, tanh, found elu");
   REQUIRE(v.error(Op::linear, {v.x, v.w}, {{"activation", std::string(9999, '\n')}}).size() < 200);
   REQUIRE(v.error(Op::linear, {v.x, v.w}, {{"format", std::string("int9")}}) ==
-          "graph: attribute 'format' of linear must be one of f32, int8, int7, int6, int5, int4, found int9");
+          "graph: attribute 'format' of linear must be one of f32, exact_f32, int8, int7, int6, int5, int4, "
+          "found int9");
 }
 
 TEST_CASE("linear has a format of integers where its rows are quantized and nowhere else") {
