@@ -11,7 +11,10 @@ constexpr int kFloatsAtATime = 66 * 512;
 
 kernels::TileEpilogue epilogue_of(const kernels::KernelSet& kernels, const std::string& activation) {
   if (activation == "gelu_erf") return kernels.gelu_erf;
-  return activation == "gelu_tanh" ? kernels.gelu_tanh : kernels.relu;
+  if (activation == "gelu_tanh") return kernels.gelu_tanh;
+  if (activation == "silu") return kernels.silu;
+  if (activation == "sigmoid") return kernels.sigmoid;
+  return activation == "tanh" ? kernels.tanh : kernels.relu;
 }
 
 }  // namespace
