@@ -73,12 +73,14 @@ struct MeasuredEntry {
 };
 std::span<const MeasuredEntry> measured_entries();
 
+void bench_linear_f32(EntryBench& bench);
 void bench_quantize_rows_u8(EntryBench& bench);
 void bench_quantize_rows_u4(EntryBench& bench);
 void bench_quantize_ranged_u8(EntryBench& bench);
 void bench_gelu_quantize_rows_u8(EntryBench& bench);
 void bench_softmax(EntryBench& bench);
 void bench_rotary(EntryBench& bench);
+void bench_gather_relative(EntryBench& bench);
 void bench_attention_s8(EntryBench& bench);
 void bench_absmax(EntryBench& bench);
 void bench_pack(EntryBench& bench);

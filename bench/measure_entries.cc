@@ -12,12 +12,14 @@ namespace {
 
 // The list to extend with an entry that is not a product.
 constexpr MeasuredEntry kEntries[] = {
+    {"linear_f32", bench_linear_f32},
     {"quantize_rows_u8", bench_quantize_rows_u8},
     {"quantize_rows_u4", bench_quantize_rows_u4},
     {"quantize_ranged_u8", bench_quantize_ranged_u8},
     {"gelu_quantize_rows_u8", bench_gelu_quantize_rows_u8},
     {"softmax", bench_softmax},
     {"rotary", bench_rotary},
+    {"gather_relative", bench_gather_relative},
     {"absmax", bench_absmax},
     {"pack", bench_pack},
     {"unpack", bench_unpack},

@@ -22,7 +22,7 @@ constexpr Kind kKinds[] = {{"products", " linear "},
                            {"attention", " attention "},
                            {"norms", " layernorm "},
                            {"quantization", " quantize_rows "},
-                           {"activations and sums", " activation add add_bias "},
+                           {"activations and sums", " activation add add_bias unfold "},
                            {"embeddings", " embed_sum "},
                            {"pooling", " pool l2_normalize "}};
 constexpr std::string_view kOther = "other steps", kTokenizer = "tokenizer", kRest = "waits and the rest";
@@ -32,14 +32,16 @@ std::string_view stage_name(StageKind kind) {
   return kind == StageKind::attention ? "attention" : "sequences";
 }
 
-bool multiplies_integers(const StepDescription& step) {
-  return step.format.starts_with("int") || step.kernel.find("s8") != std::string::npos;
+double peak_of(const StepDescription& step, const Peaks& peaks) {
+  if (step.op.starts_with("linear") && step.format.starts_with("int")) return peaks.linears;
+  return step.kernel.find("s8") != std::string::npos ? peaks.integers : peaks.floats;
 }
 
 /// A product of a stage over sequences has a row for each of them.
 double macs_of(const StepDescription& step, StageKind stage, const WorkDone& work) {
   const double rows = stage == StageKind::sequences ? work.sequences : work.tokens;
-  return step.macs_per_token * rows + step.macs_per_pair * work.pairs + step.macs_per_key * work.tokens;
+  return step.macs_per_token * rows + step.macs_per_pair * work.pairs(step.window) +
+         step.macs_per_position * work.positions(step.positions) + step.macs_per_key * work.tokens;
 }
 
 double bytes_of(const StepDescription& step, const WorkDone& work) {
@@ -56,7 +58,7 @@ StepCost cost_of(const CallTimes::OfStep& times, const StepDescription& step, St
   cost.share = times.seconds / report.thread_seconds;
   cost.macs = macs_of(step, stage, report.work);
   cost.bytes = bytes_of(step, report.work);
-  cost.peak_macs = cost.seconds * (multiplies_integers(step) ? report.peaks.integers : report.peaks.floats);
+  cost.peak_macs = cost.seconds * peak_of(step, report.peaks);
   return cost;
 }
 

@@ -1,11 +1,23 @@
 #include "cli/model_options.h"
 
+#include <algorithm>
 #include <cstdlib>
+#include <iterator>
 
 #include "cli/bracketed_argument.h"
 #include "cli/commands.h"
 
 namespace nybble::cli {
+namespace {
+
+std::vector<std::string> weights_names() {
+  std::vector<std::string> names;
+  for (const Weights weights : kAllWeights) names.emplace_back(weights_name(weights));
+  return names;
+}
+
+}  // namespace
+
 /// A name that cannot be used is a fault of the command line, not of the model.
 void check_isa(const std::string& name) {
   if (name.empty()) return;
@@ -28,8 +40,8 @@ void ModelOptions::add_model(CLI::App& command) {
 
 void ModelOptions::add_plan(CLI::App& command) {
   add_model(command);
-  command.add_option("--weights", weights, "f32 or int8")
-      ->check(CLI::IsMember({"f32", "int8"}))
+  command.add_option("--weights", weights, "f32, int8, or with less accuracy int7, int6, int5, int4")
+      ->check(CLI::IsMember(weights_names()))
       ->capture_default_str();
   command.add_option("--threads", load.threads, "else as many as this process may use")
       ->check(CLI::Range(1, 1024));
@@ -56,7 +68,8 @@ void ModelOptions::add_all(CLI::App& command) {
 
 Model ModelOptions::load_model() {
   check_isa(load.isa);
-  load.weights = weights == "f32" ? Weights::f32 : Weights::int8;
+  load.weights = *std::find_if(std::begin(kAllWeights), std::end(kAllWeights),
+                               [&](Weights it) { return weights_name(it) == weights; });
   if (!pooling.empty()) load.pooling = pooling == "cls" ? Pooling::cls : Pooling::mean;
   if (normalize != 0) load.normalize = normalize > 0;
   return Model::load(as_given(model), load);

@@ -62,20 +62,40 @@ struct Value {
 };
 
 enum class Op {
-  embed_sum,   ///< (ids, positions, types, word, position, type) -> f32[tokens,H]: sum of three table rows
-  layernorm,   ///< (x, gamma, beta) or, fused, (x, residual, gamma, beta); `result` may be "f32_u8_rows"
+  embed_sum,  ///< (ids…, tables…), as many of one as of the other, 1 to 4 -> f32[tokens,H]: a row of each,
+              ///< summed
+  layernorm,   ///< (x, gamma) or (x, gamma, beta) or, fused, with a residual behind x; `result` may be
+               ///< "f32_u8_rows"
   linear,      ///< (x, weight) or, fused, (x, weight, bias): x·Wᵀ + bias, then `activation` if it has one;
-               ///< with both, in int8, `result` may be "u8_rows"
+               ///< with one, in integers, `result` may be "u8_rows". In integers with `gate`
+               ///< = the kind of an Op::gate and its `up_first`, the codes of the gated rows. `format`
+               ///< "exact_f32", which importers give to layers of heads, keeps the file's weights
   add_bias,    ///< (x, bias)
   add,         ///< (x, y)
   activation,  ///< (x), `kind`
-  /// (q, k, v) or, merged, (q, kv) or (qkv); and a bias where `position` is "bias"; in integers where
-  /// `format` is "int8". With `queries` = "first" only the first token of each sequence is a query: q (merged
-  /// with none) and the result have a row a sequence.
+  /// (x[.,2n]) -> [.,n]: the halves of a row are gate and up, or with `up_first` = 1 up and gate;
+  /// `kind`(gate) · up
+  gate,
+  /// (x) -> the same shape: rotary position embedding of the first `heads` heads of `head_dim` values of a
+  /// row, `rotary_dim` of each, at the angles position / (theta^(2i / rotary_dim) · factor); pairs are
+  /// neighbours where `interleaved` = 1, else half of rotary_dim apart
+  /// With `trained` and `stretch` theta is greater for sequences of n > trained tokens, by the factor
+  /// (stretch · n / trained - (stretch - 1))^(rotary_dim / (rotary_dim - 2)).
+  rotary,
+  /// (q, k, v) or, merged, (q, kv) or (qkv); in integers where `format` is "int8". `position` is "none";
+  /// "alibi"; "bias", with a table [buckets,heads] as last input and `max_distance`, by the buckets of T5; or
+  /// "disentangled" (relative_rows.h), with a table and what projects it behind q, k and v.
+  /// With `window` = w > 0 a query sees the keys at most w away. With `queries` = "first" only the first
+  /// token of each sequence is a query: q (merged with none) and the result have a row a sequence.
   attention,
   quantize_rows,  ///< (x) -> u8_rows
-  pool,           ///< (x) -> f32[sequences,H], `mode`; "cls" takes the first row of each sequence
-  l2_normalize,   ///< (x)
+  pool,    ///< (x) -> f32[sequences,H], `mode`; "cls" takes the first row of each sequence, "last" the last
+  concat,  ///< (x, y, …): the columns of each, side by side
+  /// (x[tokens,n]) -> [tokens,n·kernel]: at c·kernel + t column c of the row t - (kernel - 1)/2 behind this
+  /// one in its sequence, 0 outside. A convolution along the tokens is a linear of it; `kernel` is odd
+  unfold,
+  copy,          ///< (x) -> the same, where what made x cannot write it (lowering puts it in)
+  l2_normalize,  ///< (x)
 };
 
 using Attribute = std::variant<std::int64_t, double, std::string>;
@@ -125,6 +145,12 @@ std::int64_t integer(const Node& node, std::string_view attribute);
 double number(const Node& node, std::string_view attribute);
 const std::string& text(const Node& node, std::string_view attribute);
 bool has(const Node& node, std::string_view attribute);
+/// Whether a layernorm adds a residual first: its input 1 is one where it is no weight.
+bool has_residual(const Graph& graph, const Node& layernorm);
+/// How many inputs an attention has behind q, k and v: what its `position` needs.
+std::size_t position_inputs(const Node& attention);
+/// Whether a linear, or an attention, has a `format` of integers.
+bool is_integer(const Node& node);
 
 // These three look at every node (or output): count first (passes/value_uses.h) where many values are asked
 // for.

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 #include "graph/ir.h"
@@ -23,6 +24,9 @@ inline constexpr std::int64_t kMaxExtent = (std::int64_t{1} << 31) - 1;
 
 /// Bytes of a problem that an error tells, whatever names a hostile text has.
 inline constexpr std::size_t kMostTold = 1000;
+
+/// Throws Error{bad_input}: "graph: " and at most kMostTold bytes of the sentence.
+[[noreturn]] void fail_graph(const std::string& sentence);
 
 /// Whether `name` can stand in the text form: letters, digits, '_', '.' and '-', at least one.
 bool is_name(std::string_view name);

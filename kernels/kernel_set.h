@@ -67,6 +67,22 @@ struct GemmArgs {
   PackFormat format = {};  ///< of the pack; its bits are those of the entry
 };
 
+/// Arguments of a product of floats: y = x · Wᵀ + bias, for layers too small to be worth integers.
+struct LinearArgs {
+  const float* x;  ///< [m][ldx], k values a row
+  std::ptrdiff_t ldx;
+  const float* w;     ///< [columns n / 16, rounded up][k][16]: linear_floats(n, k), any value beyond column n
+  const float* bias;  ///< [n], or null for +0
+  int m, n, k;        ///< ≥ 1
+  float* y;           ///< [m][ldy], n values a row are written
+  std::ptrdiff_t ldy;
+};
+
+/// Floats of LinearArgs::w.
+constexpr std::size_t linear_floats(int n, int k) {
+  return static_cast<std::size_t>(round_up(n, 16)) * static_cast<std::size_t>(k);
+}
+
 /// Arguments of packing a layer's weights.
 struct PackArgs {
   const float* w;  ///< [n][ldw], k values a row, finite
@@ -171,6 +187,23 @@ struct SoftmaxArgs {
   std::ptrdiff_t ld_bias = 0;
 };
 
+/// Arguments of a gather of products by relative position, which makes biases of attention of them: to
+/// out[i][j], i < rows and j < keys, goes
+///   products[i][columns[j - i]]   where the products are the queries' (by_key = false), or
+///   products[j][columns[i - j]]   where they are the keys'.
+struct RelativeArgs {
+  const float* products;  ///< [rows or keys][ld]; 15 values behind any that is named can be read
+  std::ptrdiff_t ld;
+  /// From 1 - rows, or 1 - keys, on, never falling; 15 entries behind the last can be read. Fastest where
+  /// they grow by 15 or less over 16 entries.
+  const std::int32_t* columns;
+  bool by_key;
+  bool add;        ///< to what `out` holds; else it is written
+  int rows, keys;  ///< ≥ 1
+  float* out;      ///< [rows][ldo]
+  std::ptrdiff_t ldo;
+};
+
 /// Arguments of a rotary position embedding, in place: each pair (a, b) of a head becomes
 /// (a·cos - b·sin, b·cos + a·sin) of the row's position (RoFormer, arXiv:2104.09864, equation 34).
 struct RotaryArgs {
@@ -202,7 +235,7 @@ struct AttentionArgs {
   float* scratch;   ///< attention_scratch_floats(length, head_dim, window) floats, 64-byte aligned
   int window = -1;  ///< a query sees the keys with |query - key| ≤ window; negative: all of them
   const float* bias = nullptr;  ///< [length][ld_bias] of this head, query × key; -infinity masks; null: none
-  std::ptrdiff_t ld_bias = 0;
+  std::ptrdiff_t ld_bias = 0;   ///< may be negative: -1 where the bias depends on key - query alone
 };
 
 /// The most keys, in blocks of 16, that up to 8 neighbouring queries see together.
@@ -275,6 +308,9 @@ struct KernelSet {
   void (*gemm_u8s4)(const GemmArgs& args) noexcept;  ///< per channel or in groups
   void (*gemm_u4s4)(const GemmArgs& args) noexcept;  ///< 4-bit rows; per channel or in groups
 
+  /// A product of floats: from the bias one chain of fma, k ascending, for each value.
+  void (*linear_f32)(const LinearArgs& args) noexcept;
+
   // ---- making integers ----
   /// Quantizes x [m][ldx], k values a row, to u8 by row and block of row_block_depth(k). Writes q [m][ldq]
   /// with bytes k..padded_depth(k)-1 set to 128, and rows [m][row_block_count(k)]. A block with NaN or
@@ -323,6 +359,8 @@ struct KernelSet {
   /// makes all of them NaN.
   void (*softmax)(const SoftmaxArgs& args) noexcept;
   void (*rotary)(const RotaryArgs& args) noexcept;
+  /// Biases of attention from products by relative position.
+  void (*gather_relative)(const RelativeArgs& args) noexcept;
   /// With a bias, a query whose keys are all -infinity gets zeros (NaN if V has NaN or infinity there).
   void (*attention_f32)(const AttentionArgs& args) noexcept;
   /// The integer form: Q, K and V are quantized to 8 bits on the way (docs/numerics.md). length ≤ 65536,

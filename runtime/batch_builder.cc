@@ -29,13 +29,20 @@ void BatchBuilder::add(std::span<const std::int32_t> ids, std::span<const std::i
                                          std::to_string(ids.size()));
   }
   check(ids, sizes_.vocabulary, "token ids", index);
-  check(types, sizes_.token_types, "token types", index);
+  if (sizes_.token_types > 0) check(types, sizes_.token_types, "token types", index);
   ids_.insert(ids_.end(), ids.begin(), ids.end());
   types_.insert(types_.end(), types.begin(), types.end());
   types_.resize(ids_.size());
-  positions_.resize(ids_.size());
-  std::iota(positions_.end() - static_cast<std::ptrdiff_t>(ids.size()), positions_.end(), 0);
+  add_positions(ids);
   cu_seqlens_.push_back(static_cast<std::int32_t>(ids_.size()));
+}
+
+void BatchBuilder::add_positions(std::span<const std::int32_t> ids) {
+  auto next = static_cast<std::int32_t>(sizes_.first_position);
+  for (const std::int32_t id : ids) {
+    const bool counts = !sizes_.uncounted_id || id != *sizes_.uncounted_id;
+    positions_.push_back(counts ? next++ : static_cast<std::int32_t>(sizes_.first_position) - 1);
+  }
 }
 
 void BatchBuilder::clear() {

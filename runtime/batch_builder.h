@@ -34,6 +34,7 @@ class BatchBuilder {
   Batch batch(float* out);
 
  private:
+  void add_positions(std::span<const std::int32_t> ids);
   void check(std::span<const std::int32_t> values, std::int64_t limit, const char* what,
              std::size_t index) const;
 

@@ -29,10 +29,16 @@ graph::ImportTarget import_target(const ModelFolder& folder, const LoadOptions& 
   return target;
 }
 
+/// Weights names them in the graph's order.
+graph::WeightFormat format_of(Weights weights) {
+  static_assert(static_cast<int>(Weights::int4) == static_cast<int>(graph::WeightFormat::int4));
+  static_assert(std::size(kAllWeights) == 1 + quant::kIntegerFormats.size());
+  return static_cast<graph::WeightFormat>(weights);
+}
+
 graph::PassRun pass_run(const LoadOptions& options) {
   graph::PassRun run;
-  run.settings.weights =
-      options.weights == Weights::int8 ? graph::WeightFormat::int8 : graph::WeightFormat::f32;
+  run.settings.weights = format_of(options.weights);
   run.disabled.insert(options.disabled_passes.begin(), options.disabled_passes.end());
   if (options.on_pass) {
     run.observer = [&options](std::string_view name, const graph::Graph& graph) {
@@ -123,6 +129,14 @@ std::future<TimedTokenizer> read_tokenizer(const ModelFolder& folder, int thread
   return reading;
 }
 
+/// Passes are shown and left out for the encoder.
+graph::PassRun decoder_run(const LoadOptions& options) {
+  graph::PassRun run = pass_run(options);
+  run.disabled.clear();
+  run.observer = {};
+  return run;
+}
+
 /// Maps the weights and makes the graph.
 void read_graph(const ModelFolder& folder, const LoadOptions& options, const graph::ImportTarget& target,
                 runtime::LoadedModel& model) {
@@ -132,11 +146,17 @@ void read_graph(const ModelFolder& folder, const LoadOptions& options, const gra
       {folder.config.value(), folder.config.name(), tensors, model.weights->file().string()}, target);
   model.sizes = imported.sizes;
   model.graph = std::move(imported.graph);
+  model.decoder = std::move(imported.decoder);
+  if (model.decoder) graph::run_passes(*model.decoder, decoder_run(options));
   graph::run_passes(model.graph, pass_run(options));
   model.graph_text = graph::print(model.graph);
 }
 
 void check(const LoadOptions& options) {
+  if (std::find(std::begin(kAllWeights), std::end(kAllWeights), options.weights) == std::end(kAllWeights)) {
+    throw Error(ErrorCode::bad_input, "weights: expected a format of nybble::Weights, found number " +
+                                          std::to_string(static_cast<int>(options.weights)));
+  }
   if (options.threads < 0 || options.threads > 1024) {
     throw Error(ErrorCode::bad_input,
                 "threads: expected 0 to 1024, found " + std::to_string(options.threads));
@@ -166,20 +186,20 @@ void load_nodes(runtime::LoadedModel& model, const runtime::LoweringOptions& opt
 
 }  // namespace
 
-Model Model::load(std::string_view model, const LoadOptions& options) {
+std::shared_ptr<runtime::LoadedModel> runtime::load_model(const ModelFolder& folder,
+                                                          const graph::ImportTarget& target,
+                                                          const LoadOptions& options) {
   const auto start = std::chrono::steady_clock::now();
   const kernels::FloatEnvironment environment;  // numbers of the files are read as in every other process
   check(options);
   const kernels::KernelSet& kernels =
       options.isa.empty() ? kernels::default_set() : kernels::find_set(options.isa);
-  const ModelFolder folder = runtime::read_model_folder(runtime::resolve_model(model));
 
   auto impl = std::make_shared<runtime::LoadedModel>();
   ModelInfo& info = impl->info;
   impl->output = options.output;
   info.threads = options.threads > 0 ? options.threads : kernels::usable_cpus().threads;
   std::future<TimedTokenizer> tokenizer = read_tokenizer(folder, info.threads);
-  const graph::ImportTarget target = import_target(folder, options);
   info.graph_seconds = seconds_of([&] { read_graph(folder, options, target, *impl); });
 
   info.folder = folder.dir.string();
@@ -188,7 +208,7 @@ Model Model::load(std::string_view model, const LoadOptions& options) {
   info.normalize = target.normalize;
   info.weights = options.weights;
   info.isa = kernels.name;
-  info.bits = options.weights == Weights::int8 ? "exact (numerics 2)" : "machine-dependent";
+  info.bits = options.weights == nybble::Weights::f32 ? "machine-dependent" : "exact (numerics 2)";
 
   impl->batch_tokens = options.batch_tokens.value_or(default_batch_tokens(info.threads));
   runtime::LoweringOptions lowering;
@@ -198,18 +218,31 @@ Model Model::load(std::string_view model, const LoadOptions& options) {
   lowering.l2_bytes = cache_bytes(2, lowering.l2_bytes);
   lowering.l3_bytes = cache_bytes(3, lowering.l3_bytes);
   info.plan_seconds = seconds_of([&] { load_nodes(*impl, lowering, options.concurrent_calls); });
+  if (impl->decoder) {
+    const int calls = options.concurrent_calls > 0 ? options.concurrent_calls : info.threads;
+    impl->row_decoder =
+        std::make_unique<RowDecoder>(*impl->decoder, *impl->weights, lowering, impl->scheduler(), calls);
+  }
   std::tie(impl->tokenizer, info.tokenizer_seconds) = tokenizer.get();
   fill_tokenizer(*impl->tokenizer, info);
   fill_lengths(folder, options, impl->tokenizer->special_tokens_of_single(), info);
 
   info.linear_bytes = impl->nodes.front()->lowered.linear_bytes;
+  if (impl->row_decoder) info.linear_bytes += impl->row_decoder->linear_bytes();
   info.table_bytes = impl->nodes.front()->lowered.table_bytes;
   info.file_bytes = impl->weights->file_bytes();
   info.load_seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  return impl;
+}
+
+Model Model::load(std::string_view model, const LoadOptions& options) {
+  const ModelFolder folder = runtime::read_model_folder(runtime::resolve_model(model));
   Model result;
-  result.impl_ = std::move(impl);
+  result.impl_ = runtime::load_model(folder, import_target(folder, options), options);
   return result;
 }
+
+std::string_view weights_name(Weights weights) { return graph::format_name(format_of(weights)); }
 
 std::vector<std::string> pass_names() {
   std::vector<std::string> names;

@@ -11,14 +11,17 @@ constexpr int kFloatsAtATime = 66 * 512;
 
 kernels::TileEpilogue epilogue_of(const kernels::KernelSet& kernels, const std::string& activation) {
   if (activation == "gelu_erf") return kernels.gelu_erf;
-  return activation == "gelu_tanh" ? kernels.gelu_tanh : kernels.relu;
+  if (activation == "gelu_tanh") return kernels.gelu_tanh;
+  if (activation == "silu") return kernels.silu;
+  if (activation == "sigmoid") return kernels.sigmoid;
+  return activation == "tanh" ? kernels.tanh : kernels.relu;
 }
 
 }  // namespace
 
-QuantizedLinear::QuantizedLinear(const kernels::KernelSet& kernels, const kernels::GemmArgs& weights,
-                                 const std::string& activation)
-    : weights_(weights), product_(kernels.gemm_u8s8) {
+QuantizedLinear::QuantizedLinear(const kernels::KernelSet& kernels, Product product,
+                                 const kernels::GemmArgs& weights, const std::string& activation)
+    : weights_(weights), product_(product) {
   if (activation == "gelu_erf_q") {
     activate_ = kernels.gelu_quantize_rows_u8;
   } else {

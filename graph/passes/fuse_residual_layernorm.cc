@@ -8,11 +8,12 @@ void fuse_residual_layernorm(Graph& graph, const PassSettings& settings) {
   remove_dead_nodes(graph, settings);  // a dead reader is none
   const ValueUses uses = count_uses(graph);
   for (Node& node : graph.nodes) {
-    if (node.op != Op::layernorm || node.inputs.size() != 3) continue;
+    if (node.op != Op::layernorm || has_residual(graph, node)) continue;
     const Node* add = sole_maker(graph, uses, node.inputs[0], Op::add);
     // The fused form is for two values.
     if (!add || add->inputs[0] == add->inputs[1]) continue;
-    node.inputs = {add->inputs[0], add->inputs[1], node.inputs[1], node.inputs[2]};
+    node.inputs[0] = add->inputs[0];
+    node.inputs.insert(node.inputs.begin() + 1, add->inputs[1]);
   }
   remove_dead_nodes(graph, settings);
 }

@@ -3,9 +3,11 @@
 #include "kernels/scalar/attention_s8.h"
 #include "kernels/scalar/epilogues.h"
 #include "kernels/scalar/gemm.h"
+#include "kernels/scalar/linear.h"
 #include "kernels/scalar/norms.h"
 #include "kernels/scalar/pack.h"
 #include "kernels/scalar/quantize.h"
+#include "kernels/scalar/relative.h"
 #include "kernels/scalar/rows.h"
 #include "kernels/scalar/softmax.h"
 
@@ -20,6 +22,7 @@ const KernelSet kScalarSet = {
     .gemm_u8s5 = scalar::gemm<8, 8>,
     .gemm_u8s4 = scalar::gemm<8, 4>,
     .gemm_u4s4 = scalar::gemm<4, 4>,
+    .linear_f32 = scalar::linear_f32,
     .quantize_rows_u8 = scalar::quantize_rows_u8,
     .quantize_rows_u4 = scalar::quantize_rows_u4,
     .quantize_ranged_u8 = scalar::quantize_ranged_u8,
@@ -42,6 +45,7 @@ const KernelSet kScalarSet = {
     .rmsnorm = scalar::norm<scalar::rmsnorm_row>,
     .softmax = scalar::softmax,
     .rotary = scalar::rotary,
+    .gather_relative = scalar::gather_relative,
     .attention_f32 = scalar::attention_f32,
     .attention_s8 = scalar::attention_s8,
     .embed_tables = scalar::embed_tables,

@@ -3,10 +3,12 @@
 
 #include "kernels/portable/attention_f32.h"
 #include "kernels/portable/epilogues.h"
+#include "kernels/portable/linear.h"
 #include "kernels/portable/norms.h"
 #include "kernels/portable/pack.h"
 #include "kernels/portable/quantize.h"
 #include "kernels/portable/quantize_activated.h"
+#include "kernels/portable/relative.h"
 #include "kernels/portable/rotary.h"
 #include "kernels/portable/rows.h"
 #include "kernels/portable/softmax.h"
@@ -18,6 +20,7 @@ template <class V>
 constexpr KernelSet portable_entries(const char* name) {
   KernelSet set{};
   set.name = name;
+  set.linear_f32 = linear_f32<V>;
   set.quantize_rows_u8 = quantize_rows_u8<V>;
   set.quantize_rows_u4 = quantize_rows_u4<V>;
   set.quantize_ranged_u8 = quantize_ranged_u8<V>;
@@ -40,6 +43,7 @@ constexpr KernelSet portable_entries(const char* name) {
   set.rmsnorm = norm<V, false>;
   set.softmax = softmax<V>;
   set.rotary = rotary<V>;
+  set.gather_relative = gather_relative<V>;
   set.attention_f32 = attention_f32<V>;
   set.embed_tables = embed_tables<V>;
   set.quantize_rows_s8 = quantize_rows_s8<V>;

@@ -21,6 +21,7 @@ OPTIONS = {
     "profile": ALL + INPUTS + ["--rounds", "--json", "--trace"],
     "bench": [],
     "bench kernels": ["--isa", "--op", "--shapes", "--rows", "--quick", "--rounds", "--stream", "--json", "--svg"],
+    "bench formats": ALL + INPUTS + ["--rounds", "--json"],
     "bench model": ALL + INPUTS + ["--serve-stdin", "--rounds", "--json", "-o", "--output"],
 }
 
@@ -74,7 +75,7 @@ class Usage(ProgramTest):
                 (["--frobnicate"], "--frobnicate"),
                 (["embed", "--frobnicate"], "--frobnicate"),
                 (["embed", "one", "two"], "two"),
-                (["embed", "--weights", "int3"], "--weights", "int3", "f32", "int8"),
+                (["embed", "--weights", "int3"], "--weights", "int3", "f32", "int8", "int7", "int6", "int5", "int4"),
                 (["embed", "--pooling", "max"], "--pooling", "max", "mean", "cls"),
                 (["embed", "--format", "csv"], "--format", "csv", "npy", "jsonl", "f32"),
                 (["embed", "--threads", "0"], "--threads", "0"),
@@ -100,6 +101,9 @@ class Usage(ProgramTest):
                 (["isa", "--isa", "scalar"], "--isa"),
                 (["bench"], "command", "kernels", "none"),
                 (["bench", "frobnicate"], "'frobnicate'", "kernels"),
+                (["bench", "formats"], "--lengths", "--texts-file", "none"),
+                (["bench", "formats", "--lengths", "3", "--texts-file", "x"], "--lengths", "several"),
+                (["bench", "formats", "--lengths", "3", "--weights", "int8,f32"], "--weights", "f32", "int4"),
                 (["bench", "kernels", "--isa", "frobnicate"], "--isa", "'frobnicate'", "scalar"),
                 (["bench", "kernels", "--op", "frobnicate"], "--op", "frobnicate", "gemm_u8s8", "layernorm"),
                 (["bench", "kernels", "--rows", "0"], "--rows", "0"),

@@ -177,7 +177,8 @@ TEST_CASE("merge_qkv keeps the position bias of the attention") {
       "%q : f32[tokens,4] = linear(%x, %w)\n%k : f32[tokens,4] = linear(%x, %w)\n"
       "%v : f32[tokens,4] = linear(%x, %w)\n"
       "%a : f32[tokens,4] = attention(%q, %k, %v, %t) "
-      "{head_dim = 2, heads = 2, position = \"bias\", scale = 0.5, window = 0}\noutput o = %a\n";
+      "{head_dim = 2, heads = 2, max_distance = 128, position = \"bias\", scale = 0.5, window = 0}\noutput o "
+      "= %a\n";
   const std::string merged = after(merge_qkv, text);
   REQUIRE(merged.find("attention(%a.qkv, %t)") != std::string::npos);
   REQUIRE(merged.find("\"w\", \"w\", \"w\"") != std::string::npos);
@@ -340,6 +341,18 @@ TEST_CASE("assign_formats gives f32 to every linear that has no format") {
           head + "%y : f32[tokens,4] = linear(%x, %w) {format = \"f32\"}\noutput o = %y\n");
 }
 
+TEST_CASE("assign_formats gives each format of integers its name, over codes of 8 bits") {
+  const std::string head = "input %x : f32[tokens,4]\nweight %w : f32[4,4] = \"w\"\n";
+  const auto [format, name] = GENERATE(table<WeightFormat, std::string>({{WeightFormat::int8, "int8"},
+                                                                         {WeightFormat::int7, "int7"},
+                                                                         {WeightFormat::int6, "int6"},
+                                                                         {WeightFormat::int5, "int5"},
+                                                                         {WeightFormat::int4, "int4"}}));
+  REQUIRE(after(assign_formats, head + "%y : f32[tokens,4] = linear(%x, %w)\noutput o = %y\n", format) ==
+          head + "%x.u8 : u8_rows[tokens,4] = quantize_rows(%x)\n%y : f32[tokens,4] = linear(%x.u8, %w) " +
+              "{format = \"" + name + "\"}\noutput o = %y\n");
+}
+
 TEST_CASE("assign_formats quantizes rows once for all linears that read them") {
   const std::string head = "input %x : f32[tokens,4]\nweight %w : f32[4,4] = \"w\"\n";
   REQUIRE(after(assign_formats, head +
@@ -389,12 +402,14 @@ TEST_CASE("assign_formats takes the cheaper GELU where every reader quantizes, a
   REQUIRE_FALSE(grade("output p = %x\n", WeightFormat::int8));
 }
 
-TEST_CASE("integer_attention gives int8 to every attention that has no format, where the weights are int8") {
+TEST_CASE(
+    "integer_attention gives int8 to every attention that has no format, where the weights are integers") {
   const std::string head = "input %x : f32[tokens,4]\n%a : f32[tokens,4] = attention(%x, %x, %x) {";
   const std::string rest =
       "head_dim = 2, heads = 2, position = \"none\", scale = 0.5, window = 0}\noutput o = %a\n";
   const std::string f32 = "format = \"f32\", ", int8 = "format = \"int8\", ";
   REQUIRE(after(integer_attention, head + rest) == head + int8 + rest);
+  REQUIRE(after(integer_attention, head + rest, WeightFormat::int4) == head + int8 + rest);
   REQUIRE(after(integer_attention, head + f32 + rest) == head + f32 + rest);
   REQUIRE(after(integer_attention, head + rest, WeightFormat::f32) == head + rest);
 }
@@ -439,6 +454,42 @@ TEST_CASE("fuse_linear_quantization lets a linear with an activation make codes"
               "%y.u8 : u8_rows[tokens,4] = linear(%x.u8, %w) {activation = \"relu\", format = \"int8\", "
               "result = \"u8_rows\"}\n" +
               tail);
+}
+
+TEST_CASE("fuse_gate_quantization lets a linear with a gate behind it make codes") {
+  const std::string head =
+      "input %x : f32[tokens,4]\nweight %w : f32[8,4] = \"w\"\nweight %v : f32[4,4] = \"v\"\n%x.u8 : "
+      "u8_rows[tokens,4] = quantize_rows(%x)\n";
+  const std::string tail = "%z : f32[tokens,4] = linear(%y.u8, %v) {format = \"int5\"}\noutput o = %z\n";
+  const std::string up_first = GENERATE("0", "1");
+  REQUIRE(after(fuse_gate_quantization,
+                head + "%both : f32[tokens,8] = linear(%x.u8, %w) {format = \"int5\"}\n" +
+                    "%y : f32[tokens,4] = gate(%both) {kind = \"silu\", up_first = " + up_first + "}\n" +
+                    "%y.u8 : u8_rows[tokens,4] = quantize_rows(%y)\n" + tail) ==
+          head +
+              "%y.u8 : u8_rows[tokens,4] = linear(%x.u8, %w) {format = \"int5\", gate = \"silu\", result = "
+              "\"u8_rows\", up_first = " +
+              up_first + "}\n" + tail);
+}
+
+TEST_CASE(
+    "fuse_gate_quantization leaves alone what others read, and linears of floats or with an activation") {
+  const std::string head =
+      "input %x : f32[tokens,4]\nweight %w : f32[8,4] = \"w\"\nweight %v : f32[4,4] = \"v\"\n%x.u8 : "
+      "u8_rows[tokens,4] = quantize_rows(%x)\n";
+  const std::string linear = "%both : f32[tokens,8] = linear(%x.u8, %w) {format = \"int8\"}\n";
+  const std::string tail =
+      "%y : f32[tokens,4] = gate(%both) {kind = \"silu\", up_first = 0}\n"
+      "%q : u8_rows[tokens,4] = quantize_rows(%y)\n"
+      "%z : f32[tokens,4] = linear(%q, %v) {format = \"int8\"}\noutput o = %z\n";
+  REQUIRE(unchanged(fuse_gate_quantization, head + linear + tail + "output p = %y\n"));
+  REQUIRE(unchanged(fuse_gate_quantization, head + linear + tail + "output p = %both\n"));
+  REQUIRE(unchanged(fuse_gate_quantization,
+                    head + "%both : f32[tokens,8] = linear(%x, %w) {format = \"f32\"}\n" + tail));
+  REQUIRE(unchanged(
+      fuse_gate_quantization,
+      head + "%both : f32[tokens,8] = linear(%x.u8, %w) {activation = \"relu\", format = \"int8\"}\n" +
+          tail));
 }
 
 TEST_CASE("fuse_linear_quantization leaves alone what others read, and linears without an activation") {
@@ -494,11 +545,23 @@ TEST_CASE(
   }
 }
 
+TEST_CASE("copy_outputs copies an output that a linear makes, for all who read it too") {
+  const std::string head = "input %x : f32[tokens,4]\nweight %w : f32[4,4] = \"w\"\n";
+  const std::string made = after(copy_outputs, head +
+                                                   "%y : f32[tokens,4] = linear(%x, %w)\n"
+                                                   "%z : f32[tokens,4] = l2_normalize(%y)\n"
+                                                   "output o = %y\noutput p = %z\n");
+  REQUIRE(made.find("%y.rows : f32[tokens,4] = linear(%x, %w)") != std::string::npos);
+  REQUIRE(made.find("%z : f32[tokens,4] = l2_normalize(%y.rows)") != std::string::npos);
+  REQUIRE(made.find("%y : f32[tokens,4] = copy(%y.rows)") != std::string::npos);
+  REQUIRE(made.find("output o = %y\n") != std::string::npos);
+}
+
 TEST_CASE("An unknown pass is an error that names those there are") {
   const std::string sentence =
       "there is no pass 'fuse_all'; there are prune_unread_rows, merge_qkv, fuse_bias, fuse_activation, "
       "fuse_residual_layernorm, assign_formats, integer_attention, fuse_norm_quantization, "
-      "fuse_linear_quantization, remove_dead_nodes";
+      "fuse_linear_quantization, fuse_gate_quantization, copy_outputs, remove_dead_nodes";
   REQUIRE(sentence_of(ErrorCode::bad_input, [] { check_pass_name("fuse_all"); }) == sentence);
   Graph graph = parse(kHead + "output o = %x\n");
   PassRun run;

@@ -80,7 +80,7 @@ class Generator {
   void step() {
     const ValueId x = any_row();
     const std::int64_t n = width(x);
-    switch (static_cast<Op>(below(10))) {
+    switch (static_cast<Op>(below(15))) {
       case Op::embed_sum:
         return embed();
       case Op::layernorm:
@@ -98,8 +98,22 @@ class Generator {
       case Op::quantize_rows:
         return quantize(x);
       case Op::pool:
-        if (of_tokens(x)) add(Op::pool, {x}, {{"mode", std::string(below(2) ? "mean" : "cls")}});
+        if (of_tokens(x)) add(Op::pool, {x}, {{"mode", pool_mode()}});
         return;
+      case Op::gate:
+        if (n % 2 == 0) add(Op::gate, {x}, {{"kind", gate()}, {"up_first", flag()}});
+        return;
+      case Op::rotary:
+        return rotary(x);
+      case Op::concat:
+        if (n < 100) add(Op::concat, std::vector<ValueId>(1 + below(3), x));
+        return;
+      case Op::unfold:
+        if (of_tokens(x) && n < 100)
+          add(Op::unfold, {x}, {{"kernel", 1 + 2 * static_cast<std::int64_t>(below(3))}});
+        return;
+      case Op::copy:
+        return add(Op::copy, {x});
       case Op::l2_normalize:
         return add(Op::l2_normalize, {x});
     }
@@ -107,11 +121,15 @@ class Generator {
 
   void layernorm(ValueId x) {
     const ValueId gamma = vector(width(x));
-    const ValueId beta = vector(width(x));
+    std::vector<ValueId> inputs = {gamma};
+    if (below(3)) inputs.push_back(vector(width(x)));
     const Attributes epsilon = {{"epsilon", std::abs(any_number())}};
-    if (below(3) == 0) return add(Op::layernorm, {product(x), x, gamma, beta}, epsilon);
-    if (below(2)) x = add_node(graph_, Op::add, name("s"), {product(x), x});
-    add(Op::layernorm, {x, gamma, beta}, epsilon);
+    if (below(3) == 0) {
+      inputs.insert(inputs.begin(), {product(x), x});
+    } else {
+      inputs.insert(inputs.begin(), below(2) ? add_node(graph_, Op::add, name("s"), {product(x), x}) : x);
+    }
+    add(Op::layernorm, std::move(inputs), epsilon);
   }
 
   /// Codes of a row, sometimes of a norm's or an active linear's that nothing else reads.
@@ -130,15 +148,35 @@ class Generator {
   }
 
   std::string activation() {
-    return one_of(std::array<const char*, 4>{"gelu_erf", "gelu_erf_q", "gelu_tanh", "relu"});
+    return one_of(
+        std::array<const char*, 7>{"gelu_erf", "gelu_erf_q", "gelu_tanh", "relu", "silu", "sigmoid", "tanh"});
+  }
+  std::string gate() { return one_of(std::array<const char*, 3>{"silu", "gelu_erf", "gelu_tanh"}); }
+  std::string pool_mode() {
+    return one_of(
+        std::array<const char*, 7>{"mean", "cls", "cls", "max", "last", "weighted_mean", "mean_sqrt_len"});
+  }
+  std::int64_t flag() { return static_cast<std::int64_t>(below(2)); }
+
+  void rotary(ValueId x) {
+    if (!of_tokens(x) || width(x) < 2) return;
+    Attributes attributes = {{"heads", std::int64_t{1}},
+                             {"head_dim", width(x)},
+                             {"rotary_dim", std::int64_t{2}},
+                             {"interleaved", flag()},
+                             {"theta", 1e4}};
+    if (below(2)) attributes["factor"] = 2.0;
+    add(Op::rotary, {x}, std::move(attributes));
   }
 
   void embed() {
     std::vector<ValueId> inputs;
-    for (int i = 0; i < 3; ++i)
+    const std::size_t tables = 1 + below(4);
+    for (std::size_t i = 0; i < tables; ++i)
       inputs.push_back(add_input(graph_, name("ids"), ElementType::i32, {Extent::tokens()}));
     const std::int64_t n = hidden();
-    for (int i = 0; i < 3; ++i) inputs.push_back(table(1 + static_cast<std::int64_t>(below(9)), n));
+    for (std::size_t i = 0; i < tables; ++i)
+      inputs.push_back(table(1 + static_cast<std::int64_t>(below(9)), n));
     add(Op::embed_sum, std::move(inputs));
   }
 
@@ -157,20 +195,34 @@ class Generator {
   void attention(ValueId x) {
     const bool merged = below(2);
     if (!of_tokens(x) || width(x) % (merged ? 6 : 2) != 0) return;
-    const bool biased = below(2);
+    const std::string position = one_of(std::array<const char*, 4>{"none", "bias", "alibi", "disentangled"});
     const std::int64_t n = merged ? width(x) / 3 : width(x);
     std::vector<ValueId> inputs(merged ? 1 : 3, x);
     if (!merged && below(2)) {
       for (ValueId& input : inputs) input = projection(x);
     }
-    if (biased) inputs.push_back(table(32, 2));
-    add(Op::attention, std::move(inputs),
-        {{"heads", std::int64_t{2}},
-         {"head_dim", n / 2},
-         {"scale", any_number()},
-         {"window", static_cast<std::int64_t>(below(100))},
-         {"position", std::string(biased ? "bias" : "none")}});
+    if (position == "bias") inputs.push_back(table(32, 2));
+    Attributes attributes = {{"heads", std::int64_t{2}},
+                             {"head_dim", n / 2},
+                             {"scale", any_number()},
+                             {"window", static_cast<std::int64_t>(below(100))},
+                             {"max_distance", std::int64_t{128}},
+                             {"position", position}};
+    if (position == "disentangled") relative(n, inputs, attributes);
+    add(Op::attention, std::move(inputs), std::move(attributes));
     if (below(2)) add(Op::pool, {rows_.back()}, {{"mode", std::string("cls")}});
+  }
+
+  void relative(std::int64_t hidden, std::vector<ValueId>& inputs, Attributes& attributes) {
+    const std::int64_t buckets = below(2) ? 16 : 0, c2p = flag(), p2c = c2p ? flag() : 1;
+    inputs.push_back(table(2 * (buckets ? buckets : 128), hidden));
+    if (below(2)) {
+      attributes["norm_epsilon"] = std::abs(any_number());
+      inputs.insert(inputs.end(), {vector(hidden), vector(hidden)});
+    }
+    for (std::int64_t i = 0; i < c2p + p2c; ++i)
+      inputs.insert(inputs.end(), {table(hidden, hidden), vector(hidden)});
+    attributes.insert({{"buckets", buckets}, {"c2p", c2p}, {"p2c", p2c}});
   }
 
   ValueId product(ValueId x) {

@@ -217,8 +217,10 @@ TEST_CASE("There is an output, and it is a value of the graph") {
 TEST_CASE("Each op says how many inputs it takes") {
   const Values v;
   const auto position = with({}, "position", std::string("none"));
-  REQUIRE(v.error(Op::embed_sum, {v.ids}) == "graph: embed_sum takes 6 inputs, found 1");
-  REQUIRE(v.error(Op::layernorm, {v.x, v.b12}) == "graph: layernorm takes 3 or 4 inputs, found 2");
+  REQUIRE(v.error(Op::embed_sum, {v.ids}) == "graph: embed_sum takes 2 or 4 or 6 or 8 inputs, found 1");
+  REQUIRE(v.error(Op::layernorm, {v.x}) == "graph: layernorm takes 2 or 3 or 4 inputs, found 1");
+  REQUIRE(v.error(Op::layernorm, {v.x, v.x}) == "graph: layernorm takes 3 or 4 inputs, found 2");
+  REQUIRE(v.error(Op::layernorm, {v.x, v.b12, v.b12, v.b12}) == "graph: layernorm takes 3 inputs, found 4");
   REQUIRE(v.error(Op::linear, {v.x}) == "graph: linear takes 2 or 3 inputs, found 1");
   REQUIRE(v.error(Op::add_bias, {v.x}) == "graph: add_bias takes 2 inputs, found 1");
   REQUIRE(v.error(Op::add, {}) == "graph: add takes 2 inputs, found 0");
@@ -247,6 +249,8 @@ TEST_CASE("layernorm takes rows, a residual of the same shape, and two vectors")
   const Values v;
   const Attributes epsilon = {{"epsilon", 1e-12}};
   REQUIRE(v.error(Op::layernorm, {v.x, v.b12, v.b12}, epsilon) == "");
+  REQUIRE(v.error(Op::layernorm, {v.x, v.b12}, epsilon) == "");
+  REQUIRE(v.error(Op::layernorm, {v.x, v.x, v.b12}, epsilon) == "");
   REQUIRE(v.error(Op::layernorm, {v.pooled, v.pooled, v.b12, v.b12}, epsilon) == "");
   REQUIRE(v.error(Op::layernorm, {v.u8, v.b12, v.b12}, epsilon) ==
           "graph: input 0 of layernorm (%u8) must be rows of values (f32), found u8_rows[tokens,12]");
@@ -257,7 +261,7 @@ TEST_CASE("layernorm takes rows, a residual of the same shape, and two vectors")
   REQUIRE(v.error(Op::layernorm, {v.x, v.x, v.b12, v.b6}, epsilon) ==
           "graph: input 3 of layernorm (%b6) must be f32[12], found f32[6]");
   REQUIRE(v.error(Op::layernorm, {v.x, v.flat, v.b12}, epsilon) ==
-          "graph: input 1 of layernorm (%flat) must be a weight");
+          "graph: input 1 of layernorm (%flat) must be f32[tokens,12], found f32[12]");
   REQUIRE(v.error(Op::layernorm, {v.x, v.b12, v.b12}) ==
           "graph: a node of op layernorm has no attribute 'epsilon'");
   REQUIRE(v.error(Op::layernorm, {v.x, v.b12, v.b12}, {{"epsilon", std::int64_t{0}}}) ==
@@ -279,18 +283,23 @@ TEST_CASE("linear takes rows, a weight as deep as they are wide, and a bias as w
   REQUIRE(v.error(Op::linear, {v.x, v.square}) == "graph: input 1 of linear (%square) must be a weight");
   REQUIRE(v.error(Op::linear, {v.x, v.w, v.b12}) ==
           "graph: input 2 of linear (%b12) must be f32[6], found f32[12]");
-  REQUIRE(v.error(Op::linear, {v.x, v.w}, {{"activation", std::string("tanh")}}) ==
+  REQUIRE(v.error(Op::linear, {v.x, v.w}, {{"activation", std::string("elu")}}) ==
           "graph: attribute 'activation' of linear must be one of gelu_erf, gelu_erf_q, gelu_tanh, relu, "
-          "found tanh");
+          "silu, sigmoid, tanh, found elu");
   REQUIRE(v.error(Op::linear, {v.x, v.w}, {{"activation", std::string(9999, '\n')}}).size() < 200);
   REQUIRE(v.error(Op::linear, {v.x, v.w}, {{"format", std::string("int9")}}) ==
-          "graph: attribute 'format' of linear must be one of f32, int8, found int9");
+          "graph: attribute 'format' of linear must be one of f32, exact_f32, int8, int7, int6, int5, int4, "
+          "found int9");
 }
 
-TEST_CASE("linear has the format int8 where its rows are quantized and nowhere else") {
+TEST_CASE("linear has a format of integers where its rows are quantized and nowhere else") {
   const Values v;
+  for (const std::string format : {"int8", "int7", "int6", "int5", "int4"}) {
+    REQUIRE(v.error(Op::linear, {v.u8, v.w}, {{"format", format}}) == "");
+    REQUIRE(v.error(Op::linear, {v.x, v.w}, {{"format", format}}) != "");
+  }
   const std::string rule =
-      "graph: linear must have format = \"int8\" if and only if its rows are quantized, found input 0 ";
+      "graph: linear must have a format of integers if and only if its rows are quantized, found input 0 ";
   REQUIRE(v.error(Op::linear, {v.u8, v.w}) == rule + "(%u8) u8_rows[tokens,12]");
   REQUIRE(v.error(Op::linear, {v.u8, v.w}, {{"format", std::string("f32")}}) ==
           rule + "(%u8) u8_rows[tokens,12]");
@@ -309,8 +318,8 @@ TEST_CASE("add_bias, add and activation keep the shape of their rows") {
           "graph: input 0 of add (%u8) must be rows of values (f32), found u8_rows[tokens,12]");
   REQUIRE(v.error(Op::activation, {v.x}) == "graph: a node of op activation has no attribute 'kind'");
   REQUIRE(v.error(Op::activation, {v.x}, {{"kind", std::string("swish")}}) ==
-          "graph: attribute 'kind' of activation must be one of gelu_erf, gelu_erf_q, gelu_tanh, relu, found "
-          "swish");
+          "graph: attribute 'kind' of activation must be one of gelu_erf, gelu_erf_q, gelu_tanh, relu, "
+          "silu, sigmoid, tanh, found swish");
 }
 
 TEST_CASE("quantize_rows and l2_normalize take rows of f32") {
@@ -321,13 +330,61 @@ TEST_CASE("quantize_rows and l2_normalize take rows of f32") {
                                      " (%u8) must be rows of values (f32), found u8_rows[tokens,12]");
 }
 
+TEST_CASE("gate takes rows of two halves and makes one of them") {
+  const Values v;
+  const Attributes silu = {{"kind", std::string("silu")}, {"up_first", std::int64_t{1}}};
+  const Node node{Op::gate, {v.x}, -1, silu};
+  REQUIRE(infer_result(v.graph, node).shape == Shape{Extent::tokens(), Extent::of(6)});
+  REQUIRE(v.error(Op::gate, {v.x}, with(silu, "kind", std::string("relu"))) ==
+          "graph: attribute 'kind' of gate must be one of silu, gelu_erf, gelu_tanh, found relu");
+  REQUIRE(v.error(Op::gate, {v.x}, with(silu, "up_first", std::int64_t{2})) ==
+          "graph: attribute 'up_first' of gate must be 0 or 1, found 2");
+}
+
+TEST_CASE("rotary turns heads that the rows have, an even number of values of each") {
+  const Values v;
+  const Attributes right = {{"heads", std::int64_t{2}},
+                            {"head_dim", std::int64_t{6}},
+                            {"rotary_dim", std::int64_t{4}},
+                            {"interleaved", std::int64_t{0}},
+                            {"theta", 1e4}};
+  REQUIRE(v.error(Op::rotary, {v.x}, right) == "");
+  REQUIRE(v.error(Op::rotary, {v.pooled}, right) == "graph: rotary takes one row a token");
+  REQUIRE(v.error(Op::rotary, {v.x}, with(right, "heads", std::int64_t{3})) ==
+          "graph: rotary of 3 heads of 6 values does not fit rows of 12");
+  REQUIRE(v.error(Op::rotary, {v.x}, with(right, "rotary_dim", std::int64_t{3})) ==
+          "graph: attribute 'rotary_dim' of rotary must be even, from 2 to head_dim 6, found 3");
+  REQUIRE(v.error(Op::rotary, {v.x}, with(right, "theta", 0.0)) ==
+          "graph: attribute 'theta' of rotary must be positive");
+  REQUIRE(v.error(Op::rotary, {v.x}, with(right, "factor", -1.0)) ==
+          "graph: attribute 'factor' of rotary must be positive");
+  const Attributes stretched = with(with(right, "trained", std::int64_t{16}), "stretch", 2.0);
+  REQUIRE(v.error(Op::rotary, {v.x}, stretched) == "");
+  REQUIRE(v.error(Op::rotary, {v.x}, with(stretched, "trained", std::int64_t{0})) ==
+          "graph: attribute 'trained' of rotary must be from 1 to 2147483647, found 0");
+  REQUIRE(v.error(Op::rotary, {v.x}, with(stretched, "stretch", 0.5)) ==
+          "graph: attribute 'stretch' of rotary must be at least 1");
+  REQUIRE(v.error(Op::rotary, {v.x}, with(stretched, "rotary_dim", std::int64_t{2})) ==
+          "graph: attribute 'rotary_dim' of rotary must be at least 4 where it has 'trained'");
+}
+
+TEST_CASE("concat lays rows of one kind side by side") {
+  const Values v;
+  const Node node{Op::concat, {v.x, v.narrow}, -1, {}};
+  REQUIRE(infer_result(v.graph, node).shape == Shape{Extent::tokens(), Extent::of(16)});
+  REQUIRE(v.error(Op::concat, {v.x, v.pooled}) == "graph: concat takes rows of one kind");
+  REQUIRE(v.error(Op::concat, {}) == "graph: concat takes at least one input, found none");
+}
+
 TEST_CASE("pool takes one row a token and makes one row a sequence") {
   const Values v;
   const Node node{Op::pool, {v.x}, -1, {{"mode", std::string("cls")}}};
   REQUIRE(infer_result(v.graph, node).shape == Shape{Extent::sequences(), Extent::of(12)});
   REQUIRE(v.error(Op::pool, {v.pooled}, node.attributes) == "graph: pool takes one row a token");
-  REQUIRE(v.error(Op::pool, {v.x}, {{"mode", std::string("max")}}) ==
-          "graph: attribute 'mode' of pool must be one of mean, cls, found max");
+  REQUIRE(
+      v.error(Op::pool, {v.x}, {{"mode", std::string("min")}}) ==
+      "graph: attribute 'mode' of pool must be one of mean, cls, max, last, weighted_mean, mean_sqrt_len, "
+      "found min");
 }
 
 TEST_CASE("a norm may make codes beside its rows, which are read as both") {
@@ -352,12 +409,44 @@ TEST_CASE("a linear makes codes where it is in int8 and has an activation") {
                             {"result", std::string("u8_rows")}};
   REQUIRE(v.error(Op::linear, {v.u8, v.w}, codes) == "");
   const std::string rule =
-      "graph: linear must have format = \"int8\" and an activation where its result is u8_rows";
+      "graph: linear must have a format of integers and either an activation or a gate where its result is "
+      "u8_rows";
   Attributes plain = codes, floats = codes;
   plain.erase("activation");
   floats["format"] = std::string("f32");
   REQUIRE(v.error(Op::linear, {v.u8, v.w}, plain) == rule);
   REQUIRE(v.error(Op::linear, {v.x, v.w}, floats) == rule);
+}
+
+TEST_CASE("a linear in integers may hold a gate, whose rows are half as wide, and then makes codes") {
+  Graph graph = parse(
+      "input %x : f32[tokens,4]\nweight %w : f32[6,4] = \"w\"\nweight %odd : f32[5,4] = \"o\"\n"
+      "%x.u8 : u8_rows[tokens,4] = quantize_rows(%x)\n"
+      "%y : u8_rows[tokens,3] = linear(%x.u8, %w) {format = \"int8\", gate = \"silu\", result = \"u8_rows\", "
+      "up_first = 0}\nweight %v : f32[2,3] = \"v\"\n%z : f32[tokens,2] = linear(%y, %v) {format = \"int8\"}\n"
+      "output o = %z\n");
+  REQUIRE_NOTHROW(verify(graph));
+  REQUIRE(print(parse(print(graph))) == print(graph));
+  const auto error_with = [&](const std::string& name, const Attribute& value) {
+    Graph changed = graph;
+    changed.nodes[1].attributes[name] = value;
+    return sentence_of(ErrorCode::bad_input, [&] { verify(changed); });
+  };
+  REQUIRE(error_with("gate", std::string("relu")) ==
+          "graph: attribute 'gate' of linear must be one of silu, gelu_erf, gelu_tanh, found relu");
+  REQUIRE(error_with("up_first", std::int64_t{2}) ==
+          "graph: attribute 'up_first' of linear must be 0 or 1, found 2");
+  REQUIRE(
+      error_with("activation", std::string("relu")) ==
+      "graph: linear must have a format of integers and either an activation or a gate where its result is "
+      "u8_rows");
+  Graph floats = graph, odd = graph;
+  floats.nodes[1].attributes.erase("result");
+  REQUIRE(sentence_of(ErrorCode::bad_input, [&] { verify(floats); }) ==
+          "graph: linear must make u8_rows where it has a gate");
+  odd.nodes[1].inputs[1] = odd.nodes[1].inputs[1] + 1;
+  REQUIRE(sentence_of(ErrorCode::bad_input, [&] { verify(odd); }) ==
+          "graph: linear with a gate makes rows of two halves, found 5 values");
 }
 
 TEST_CASE(
@@ -420,7 +509,8 @@ TEST_CASE("attention's window, scale, position and format are checked") {
   REQUIRE(error("scale", std::int64_t{1}, {v.x, v.x, v.x}) ==
           "graph: attribute 'scale' of op attention has another type than expected");
   REQUIRE(error("position", std::string("rotary"), {v.x, v.x, v.x}) ==
-          "graph: attribute 'position' of attention must be one of none, bias, found rotary");
+          "graph: attribute 'position' of attention must be one of none, bias, alibi, disentangled, "
+          "found rotary");
   REQUIRE(error("format", std::string("int8"), {v.x, v.x, v.x}) == "");
   REQUIRE(error("format", std::string("int4"), {v.x, v.x, v.x}) ==
           "graph: attribute 'format' of attention must be one of f32, int8, found int4");
@@ -429,7 +519,7 @@ TEST_CASE("attention's window, scale, position and format are checked") {
 }
 
 TEST_CASE("Names of ops are inverse to op_of, which names what it does not know") {
-  for (int i = 0; i < 10; ++i) REQUIRE(op_of(op_name(static_cast<Op>(i))) == static_cast<Op>(i));
+  for (int i = 0; i < 14; ++i) REQUIRE(op_of(op_name(static_cast<Op>(i))) == static_cast<Op>(i));
   REQUIRE(sentence_of(ErrorCode::bad_input, [] { op_of("matmul"); }) == "graph: there is no op 'matmul'");
 }
 

@@ -1,5 +1,6 @@
 #include "quant/packed_linear.h"
 
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <cmath>
 #include <cstring>
@@ -11,9 +12,11 @@
 #include "kernels/registry.h"
 #include "nybble/error.h"
 #include "quant/pages.h"
+#include "quant/weight_scales.h"
 
 using namespace nybble;
 using namespace nybble::kernels;
+using quant::IntegerFormat;
 using quant::PackedLinear;
 using quant::SourceRows;
 
@@ -34,11 +37,18 @@ Linear random_linear(int n, int k, std::mt19937& random) {
 
 const KernelSet& scalar() { return find_set("scalar"); }
 
-PackedLinear pack(const KernelSet& kernels, const Linear& linear) {
+const IntegerFormat& int8() { return *quant::find_integer_format("int8"); }
+
+quant::WeightScale fit_scale(const IntegerFormat& format, std::span<const float> w) {
+  if (format.pack.group != 0) return quant::group_scale(format, w);
+  return quant::channel_scale(format, w, scalar().absmax(w.data(), static_cast<std::ptrdiff_t>(w.size())));
+}
+
+PackedLinear pack(const KernelSet& kernels, const Linear& linear, const IntegerFormat& format = int8()) {
   const std::vector<SourceRows> weights = {{"f: tensor \"first\"", 3},
                                            {"f: tensor \"rest\"", std::max(0, linear.n - 3)}};
   const std::vector<SourceRows> biases = {{"f: tensor \"bias\"", linear.n}};
-  return PackedLinear(kernels, linear.w, linear.n, linear.k, linear.bias, weights, biases);
+  return PackedLinear(kernels, format, linear.w, linear.n, linear.k, linear.bias, weights, biases);
 }
 
 // ---- the format, read as its description says ----
@@ -129,19 +139,54 @@ TEST_CASE("a pack holds the codes, sums, scales and biases that its format descr
   }
 }
 
-TEST_CASE("every runnable instruction set packs the same bytes") {
+TEST_CASE("every runnable instruction set packs the same bytes, whatever the format") {
   const unsigned seed = 20241;
   INFO("seed " << seed);
   std::mt19937 random(seed);
-  for (const auto& [n, k] : kShapes) {
-    const Linear linear = random_linear(n, k, random);
-    const PackedLinear expected = pack(scalar(), linear);
-    for (const RegisteredSet& entry : registered_sets()) {
-      if (!entry.runnable) continue;
-      INFO(entry.set->name << ", n " << n << ", k " << k);
-      const PackedLinear packed = pack(*entry.set, linear);
-      REQUIRE(packed.bytes() == expected.bytes());
-      REQUIRE(std::memcmp(packed.data(), expected.data(), expected.bytes()) == 0);
+  for (const IntegerFormat& format : quant::kIntegerFormats)
+    for (const auto& [n, k] : kShapes) {
+      const Linear linear = random_linear(n, k, random);
+      const PackedLinear expected = pack(scalar(), linear, format);
+      for (const RegisteredSet& entry : registered_sets()) {
+        if (!entry.runnable) continue;
+        INFO(entry.set->name << ", " << format.name << ", n " << n << ", k " << k);
+        const PackedLinear packed = pack(*entry.set, linear, format);
+        REQUIRE(packed.bytes() == expected.bytes());
+        REQUIRE(std::memcmp(packed.data(), expected.data(), expected.bytes()) == 0);
+      }
+    }
+}
+
+TEST_CASE(
+    "a pack of any format holds each weight to half a step, but for those that a smaller scale cuts off") {
+  const unsigned seed = 20242;
+  INFO("seed " << seed);
+  std::mt19937 random(seed);
+  for (const IntegerFormat& format : quant::kIntegerFormats) {
+    for (const auto& [n, k] : kShapes) {
+      INFO(format.name << ", n " << n << ", k " << k);
+      const Linear linear = random_linear(n, k, random);
+      const PackedLinear packed = pack(best_set(), linear, format);
+      REQUIRE(packed.format().name == format.name);
+      REQUIRE(packed.bytes() == packed_bytes(n, k, format.pack));
+      std::vector<float> w(linear.w.size());
+      for (int panel = 0; panel < panel_count(n); ++panel)
+        best_set().unpack(packed.data(), n, k, format.pack, panel, w.data(), k);
+      const auto depth = static_cast<std::size_t>(k);
+      const std::size_t group = format.pack.group == 0 ? depth : static_cast<std::size_t>(format.pack.group);
+      int wrong = 0;
+      for (std::size_t begin = 0, end; begin < w.size(); begin = end) {
+        end = std::min(begin + group, begin - begin % depth + depth);
+        const quant::WeightScale fit =
+            fit_scale(format, std::span<const float>(linear.w).subspan(begin, end - begin));
+        const float lowest = fit.scale * static_cast<float>(least_code(format.pack) - fit.zero),
+                    highest = fit.scale * static_cast<float>(greatest_code(format.pack) - fit.zero);
+        for (std::size_t i = begin; i < end; ++i) {
+          const float inside = std::clamp(linear.w[i], lowest, highest);
+          wrong += !(std::fabs(w[i] - inside) <= 0.5001f * fit.scale);
+        }
+      }
+      REQUIRE(wrong == 0);
     }
   }
 }
@@ -196,7 +241,7 @@ TEST_CASE(
 TEST_CASE("no bias is a bias of zeros") {
   std::mt19937 random(9);
   Linear linear = random_linear(18, 12, random);
-  const PackedLinear without(best_set(), linear.w, 18, 12, {}, {}, {});
+  const PackedLinear without(best_set(), int8(), linear.w, 18, 12, {}, {}, {});
   std::fill(linear.bias.begin(), linear.bias.end(), 0.0f);
   const PackedLinear with = pack(best_set(), linear);
   REQUIRE(std::memcmp(without.data(), with.data(), with.bytes()) == 0);
@@ -233,7 +278,8 @@ TEST_CASE("weights packed to given memory are those packed to memory of their ow
     return std::span<const float>(linear.w).subspan(static_cast<std::size_t>(begin * linear.k),
                                                     static_cast<std::size_t>((end - begin) * linear.k));
   };
-  const PackedLinear given(scalar(), rows, linear.n, linear.k, linear.bias, weights, biases, pages.data());
+  const PackedLinear given(scalar(), int8(), rows, linear.n, linear.k, linear.bias, weights, biases,
+                           pages.data());
   CHECK(given.data() == pages.data());
   CHECK(std::memcmp(given.data(), own.data(), own.bytes()) == 0);
 }
