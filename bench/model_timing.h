@@ -5,9 +5,13 @@
 #include <vector>
 
 #include "bench/model_input.h"
+#include "bench/peak.h"
 #include "nybble/nybble.h"
 
 namespace nybble::bench {
+
+/// What the products of a model's linear layers are shares of.
+PeakLoop peak_of(const ModelInfo& model);
 
 struct ModelTiming {
   std::size_t tokens = 0;  ///< computed by a call

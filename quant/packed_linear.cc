@@ -66,12 +66,15 @@ class PanelScales {
 PackedLinear::PackedLinear(const kernels::KernelSet& kernels, const IntegerFormat& format,
                            const RowReader& rows, int n, int k, std::span<const float> bias,
                            std::span<const SourceRows> weight_sources,
-                           std::span<const SourceRows> bias_sources)
-    : format_(format), n_(n), k_(k) {
+                           std::span<const SourceRows> bias_sources, std::byte* memory)
+    : format_(format), n_(n), k_(k), data_(memory) {
   for (std::size_t i = 0; i < bias.size(); ++i) {
     if (!std::isfinite(bias[i])) fail_not_finite(bias_sources, "biases", i);
   }
-  data_.reset(static_cast<std::byte*>(::operator new[](bytes(), std::align_val_t{64})));
+  if (data_ == nullptr) {
+    owned_.reset(static_cast<std::byte*>(::operator new[](bytes(), std::align_val_t{64})));
+    data_ = owned_.get();
+  }
   // Panel by panel, each packed as a layer of its own, out of the cache into which the search for its scales
   // brought it.
   PanelScales scales(kernels, format_);
@@ -91,7 +94,7 @@ PackedLinear::PackedLinear(const kernels::KernelSet& kernels, const IntegerForma
                   .scale = scales.scales(),
                   .zero = scales.zeros(),
                   .bias = bias.empty() ? nullptr : bias.data() + begin,
-                  .pack = data_.get() + kernels::panel_offset(k, panel, format_.pack),
+                  .pack = data_ + kernels::panel_offset(k, panel, format_.pack),
                   .format = format_.pack},
                  0);
   }

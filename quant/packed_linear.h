@@ -21,7 +21,8 @@ struct SourceRows {
 /// Gives rows [begin, end) of a weight, row-major, until it is called again.
 using RowReader = std::function<std::span<const float>(int begin, int end)>;
 
-/// Owns a pack. Immutable after construction; may be read by many threads.
+/// A pack, in memory of its own or in what it was given. Immutable after construction; may be read by many
+/// threads.
 class PackedLinear {
  public:
   /// Quantizes w [n][k] (row-major) as docs/numerics.md says it of the format, and packs it. `bias` has n
@@ -30,15 +31,16 @@ class PackedLinear {
   PackedLinear(const kernels::KernelSet& kernels, const IntegerFormat& format, std::span<const float> w,
                int n, int k, std::span<const float> bias, std::span<const SourceRows> weight_sources,
                std::span<const SourceRows> bias_sources);
-  /// The same of weights that are read 64 rows at a time, in order.
+  /// The same of weights that are read 64 rows at a time, in order, and packed to `memory`: packed_bytes(n,
+  /// k, format.pack), 64-byte aligned, that outlive this. Null: memory of its own.
   PackedLinear(const kernels::KernelSet& kernels, const IntegerFormat& format, const RowReader& rows, int n,
                int k, std::span<const float> bias, std::span<const SourceRows> weight_sources,
-               std::span<const SourceRows> bias_sources);
+               std::span<const SourceRows> bias_sources, std::byte* memory = nullptr);
 
   const IntegerFormat& format() const noexcept { return format_; }
   int n() const noexcept { return n_; }
   int k() const noexcept { return k_; }
-  const std::byte* data() const noexcept { return data_.get(); }  ///< 64-byte aligned
+  const std::byte* data() const noexcept { return data_; }  ///< 64-byte aligned
   std::size_t bytes() const noexcept { return kernels::packed_bytes(n_, k_, format_.pack); }
 
  private:
@@ -48,7 +50,8 @@ class PackedLinear {
 
   IntegerFormat format_;
   int n_, k_;
-  std::unique_ptr<std::byte[], AlignedDelete> data_;
+  std::unique_ptr<std::byte[], AlignedDelete> owned_;
+  std::byte* data_;
 };
 
 }  // namespace nybble::quant

@@ -18,6 +18,8 @@ using graph::Op;
 
 /// The weights of linears, one entry a node (empty for other ops, and where `same_as` names another node).
 struct LinearWeights {
+  quant::Pages pages;  // packs in the order of use: what fetches beyond the end of one fetches the next one
+  std::vector<std::size_t> offsets;
   std::vector<std::unique_ptr<quant::PackedLinear>> packed;
   std::vector<std::unique_ptr<OnednnMatmul>> matmuls;
   std::vector<std::unique_ptr<ExactLinear>> exact;
@@ -63,6 +65,27 @@ bool keeps_file_weights(const Node& linear) {
   return graph::has(linear, "format") && graph::text(linear, "format") == "exact_f32";
 }
 
+bool is_packed(const Node& node) { return node.op == Op::linear && graph::is_integer(node); }
+
+/// Bytes of the pack of a linear, so that the next one is aligned as it is.
+std::size_t pack_bytes(const Graph& graph, const Node& node) {
+  const graph::Value& weight = graph.values[static_cast<std::size_t>(node.inputs[1])];
+  const std::size_t bytes =
+      kernels::packed_bytes(static_cast<int>(weight.shape[0].size), static_cast<int>(weight.shape[1].size),
+                            quant::find_integer_format(graph::text(node, "format"))->pack);
+  return (bytes + 63) / 64 * 64;
+}
+
+/// Memory for all packs, and where each stands; `out.same_as` is set.
+void reserve_packs(const Graph& graph, LinearWeights& out) {
+  std::size_t bytes = 0;
+  for (std::size_t i = 0; i < graph.nodes.size(); ++i) {
+    out.offsets.push_back(bytes);
+    if (is_packed(graph.nodes[i]) && out.same_as[i] == i) bytes += pack_bytes(graph, graph.nodes[i]);
+  }
+  out.pages = quant::Pages(bytes);
+}
+
 /// Reads the weights of linear `index`, makes what its format needs, and gives the FP32 pages back.
 void load_linear(const Graph& graph, std::size_t index, const std::vector<ValueHome>& homes,
                  const Constants& constants, const Weights& weights, const kernels::KernelSet& kernels,
@@ -74,7 +97,7 @@ void load_linear(const Graph& graph, std::size_t index, const std::vector<ValueH
   std::vector<float> scratch, bias_scratch;
   const std::span<const float> bias =
       node.inputs.size() == 3 ? constants.read(node.inputs[2], bias_scratch) : std::span<const float>();
-  if (graph::is_integer(node)) {
+  if (is_packed(node)) {
     const auto bias_sources =
         bias.empty() ? std::vector<quant::SourceRows>()
                      : sources_of(graph.values[static_cast<std::size_t>(node.inputs[2])], weights);
@@ -82,8 +105,9 @@ void load_linear(const Graph& graph, std::size_t index, const std::vector<ValueH
       return constants.read_rows(node.inputs[1], begin, end, scratch);
     };
     const quant::IntegerFormat& format = *quant::find_integer_format(graph::text(node, "format"));
-    out.packed[index] = std::make_unique<quant::PackedLinear>(kernels, format, rows, n, k, bias,
-                                                              sources_of(weight, weights), bias_sources);
+    out.packed[index] =
+        std::make_unique<quant::PackedLinear>(kernels, format, rows, n, k, bias, sources_of(weight, weights),
+                                              bias_sources, out.pages.data() + out.offsets[index]);
   } else if (keeps_file_weights(node)) {
     out.exact[index] = std::make_unique<ExactLinear>(constants.read(node.inputs[1], scratch), bias, n, k);
   } else {
@@ -104,6 +128,7 @@ LinearWeights load_linears(const Graph& graph, const std::vector<ValueHome>& hom
   result.matmuls.resize(graph.nodes.size());
   result.exact.resize(graph.nodes.size());
   result.same_as = find_equal_linears(graph, homes);
+  reserve_packs(graph, result);
   scheduler.parallel_for(static_cast<int>(graph.nodes.size()), [&](int i, int) {
     const auto index = static_cast<std::size_t>(i);
     if (graph.nodes[index].op == Op::linear && result.same_as[index] == index)
@@ -246,6 +271,7 @@ LoweredModel lower(const Graph& graph, const Weights& weights, const LoweringOpt
   model.plan.output_per_token = output.shape[0].kind == graph::Extent::Kind::tokens;
   model.plan.input_columns = input_columns(graph);
   model.plan.output_columns = static_cast<int>(output.shape[1].size);
+  model.pages = std::move(linears.pages);
   keep(linears.packed, model.packed, model.linear_bytes);
   keep(linears.matmuls, model.matmuls, model.linear_bytes);
   keep(relative, model.relative, model.linear_bytes);

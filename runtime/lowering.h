@@ -7,6 +7,7 @@
 
 #include "graph/ir.h"
 #include "kernels/kernel_set.h"
+#include "quant/pages.h"
 #include "runtime/constants.h"
 #include "runtime/exact_linear.h"
 #include "runtime/plan.h"
@@ -29,6 +30,7 @@ struct LoweredModel {
   Plan plan;
   std::unique_ptr<Constants> constants;
   std::unique_ptr<PositionTables> positions;
+  quant::Pages pages;  ///< in which `packed` lie, one after the other
   std::vector<std::unique_ptr<quant::PackedLinear>> packed;
   std::vector<std::unique_ptr<OnednnMatmul>> matmuls;
   std::vector<std::unique_ptr<RelativeAttention>> relative;

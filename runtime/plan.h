@@ -26,9 +26,9 @@ struct Batch {
   const std::int32_t* order = nullptr;       ///< [sequences]: the sequences, longest first; no step reads it
   int tokens = 0;
   int sequences = 0;
-  const float* rows = nullptr;       ///< of a graph that takes rows of floats: these, no gaps
   float* out = nullptr;              ///< rows of the output, no gaps
   StepObserver* observer = nullptr;  ///< is told of every step, if there is one (step_observer.h)
+  const float* rows = nullptr;       ///< of a graph that takes rows of floats: these, no gaps
 };
 
 /// Homes have room for a multiple of this many rows, so that values of any width begin on a cache line.
