@@ -39,7 +39,8 @@ bool multiplies_integers(const StepDescription& step) {
 /// A product of a stage over sequences has a row for each of them.
 double macs_of(const StepDescription& step, StageKind stage, const WorkDone& work) {
   const double rows = stage == StageKind::sequences ? work.sequences : work.tokens;
-  return step.macs_per_token * rows + step.macs_per_pair * work.pairs + step.macs_per_key * work.tokens;
+  return step.macs_per_token * rows + step.macs_per_pair * work.pairs(step.window) +
+         step.macs_per_key * work.tokens;
 }
 
 double bytes_of(const StepDescription& step, const WorkDone& work) {

@@ -25,10 +25,18 @@ void StepProfile::batch_ran(const runtime::Plan& plan, const runtime::Batch& bat
   ++collected_.work.batches;
   collected_.work.tokens += batch.tokens;
   collected_.work.sequences += batch.sequences;
-  for (int i = 0; i < batch.sequences; ++i) {
-    const double length = batch.cu_seqlens[i + 1] - batch.cu_seqlens[i];
-    collected_.work.pairs += length * length;
+  for (int i = 0; i < batch.sequences; ++i)
+    ++collected_.work.lengths[batch.cu_seqlens[i + 1] - batch.cu_seqlens[i]];
+}
+
+double WorkDone::pairs(int window) const {
+  double sum = 0;
+  for (const auto& [length, count] : lengths) {
+    const double n = length, reach = window == 0 ? n : std::min(n, window + 1.0);
+    // Of n keys those up to reach - 1 away: all pairs but the two corners of a square.
+    sum += count * (n * n - (n - reach) * (n - reach + 1));
   }
+  return sum;
 }
 
 void StepProfile::texts_tokenized(std::size_t texts, TimeSpan time) noexcept {

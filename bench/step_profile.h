@@ -25,7 +25,10 @@ struct Event {
 /// How much a call computed.
 struct WorkDone {
   double batches = 0, tokens = 0, sequences = 0;
-  double pairs = 0;  ///< of tokens of the same sequence, each with each: the sum of the lengths' squares
+  std::map<int, double> lengths;  ///< how many sequences of each
+
+  /// Pairs of tokens of the same sequence, at most `window` from each other unless that is 0.
+  double pairs(int window) const;
 };
 
 /// Collects the events of a call. About 0.1 µs an event.

@@ -202,7 +202,7 @@ struct AttentionArgs {
   float* scratch;   ///< attention_scratch_floats(length, head_dim, window) floats, 64-byte aligned
   int window = -1;  ///< a query sees the keys with |query - key| ≤ window; negative: all of them
   const float* bias = nullptr;  ///< [length][ld_bias] of this head, query × key; -infinity masks; null: none
-  std::ptrdiff_t ld_bias = 0;
+  std::ptrdiff_t ld_bias = 0;   ///< may be negative: -1 where the bias depends on key - query alone
 };
 
 /// The most keys, in blocks of 16, that up to 8 neighbouring queries see together.

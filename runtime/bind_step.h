@@ -4,6 +4,7 @@
 #include "graph/ir.h"
 #include "runtime/lowering.h"
 #include "runtime/plan.h"
+#include "runtime/position_tables.h"
 #include "runtime/value_homes.h"
 
 namespace nybble::runtime {
@@ -17,6 +18,7 @@ struct Binding {
   /// By node: the packed weights of an int8 linear, or the primitives of an f32 one.
   const std::vector<const quant::PackedLinear*>& packed;
   const std::vector<const OnednnMatmul*>& matmuls;
+  PositionTables& positions;
   int longest;  ///< most tokens of a sequence
 };
 

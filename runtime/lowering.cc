@@ -1,6 +1,8 @@
 #include "runtime/lowering.h"
 
 #include <algorithm>
+#include <map>
+#include <string>
 
 #include "graph/verify.h"
 #include "nybble/error.h"
@@ -14,11 +16,37 @@ using graph::Graph;
 using graph::Node;
 using graph::Op;
 
-/// The weights of linears, one entry a node (empty for other ops).
+/// The weights of linears, one entry a node (empty for other ops, and where `same_as` names another node).
 struct LinearWeights {
   std::vector<std::unique_ptr<quant::PackedLinear>> packed;
   std::vector<std::unique_ptr<OnednnMatmul>> matmuls;
+  std::vector<std::size_t> same_as;  ///< the first node of the same weights, formats and strides
 };
+
+/// What a linear's weights in memory depend on.
+std::string identity_of(const Graph& graph, const Node& node, const std::vector<ValueHome>& homes) {
+  std::string key = graph::text(node, "format");
+  for (std::size_t i = 1; i < node.inputs.size(); ++i) {
+    key += '\n';
+    for (const std::string& tensor : graph.values[static_cast<std::size_t>(node.inputs[i])].tensors)
+      key += std::to_string(tensor.size()) + ':' + tensor;
+  }
+  if (graph::text(node, "format") != "f32") return key;
+  for (const graph::ValueId id : {node.inputs[0], node.output})
+    key += '\n' + std::to_string(homes[static_cast<std::size_t>(id)].data.row_bytes);
+  return key;
+}
+
+std::vector<std::size_t> find_equal_linears(const Graph& graph, const std::vector<ValueHome>& homes) {
+  std::vector<std::size_t> same_as(graph.nodes.size());
+  std::map<std::string, std::size_t> first;
+  for (std::size_t i = 0; i < graph.nodes.size(); ++i) {
+    same_as[i] = i;
+    if (graph.nodes[i].op == Op::linear)
+      same_as[i] = first.try_emplace(identity_of(graph, graph.nodes[i], homes), i).first->second;
+  }
+  return same_as;
+}
 
 /// The tensors of a weight, for errors. Each is a number of rows, or of entries of a vector.
 std::vector<quant::SourceRows> sources_of(const graph::Value& weight, const Weights& weights) {
@@ -66,9 +94,10 @@ LinearWeights load_linears(const Graph& graph, const std::vector<ValueHome>& hom
   LinearWeights result;
   result.packed.resize(graph.nodes.size());
   result.matmuls.resize(graph.nodes.size());
+  result.same_as = find_equal_linears(graph, homes);
   scheduler.parallel_for(static_cast<int>(graph.nodes.size()), [&](int i, int) {
     const auto index = static_cast<std::size_t>(i);
-    if (graph.nodes[index].op == Op::linear)
+    if (graph.nodes[index].op == Op::linear && result.same_as[index] == index)
       load_linear(graph, index, homes, constants, weights, kernels, result);
   });
   return result;
@@ -122,9 +151,10 @@ std::size_t most_own_bytes(const Plan& plan) {
 }
 
 template <class T>
-std::vector<const T*> pointers(const std::vector<std::unique_ptr<T>>& owners) {
+std::vector<const T*> pointers(const std::vector<std::unique_ptr<T>>& owners,
+                               const std::vector<std::size_t>& same_as) {
   std::vector<const T*> result;
-  for (const auto& owner : owners) result.push_back(owner.get());
+  for (const std::size_t i : same_as) result.push_back(owners[i].get());
   return result;
 }
 
@@ -160,10 +190,11 @@ LoweredModel lower(const Graph& graph, const Weights& weights, const LoweringOpt
   model.constants = std::make_unique<Constants>(graph, weights);
   LinearWeights linears =
       load_linears(graph, places.homes, *model.constants, weights, *options.kernels, scheduler);
-  const auto packed = pointers(linears.packed);
-  const auto matmuls = pointers(linears.matmuls);
+  const auto packed = pointers(linears.packed, linears.same_as);
+  const auto matmuls = pointers(linears.matmuls, linears.same_as);
+  model.positions = std::make_unique<PositionTables>(options.longest);
   const Binding binding{graph,  places.homes, *options.kernels, *model.constants,
-                        packed, matmuls,      options.longest};
+                        packed, matmuls,      *model.positions, options.longest};
   for (const StageNodes& nodes : stages) model.plan.stages.push_back(bind_stage(binding, nodes));
 
   model.plan.max_tokens = options.max_tokens;
@@ -177,7 +208,7 @@ LoweredModel lower(const Graph& graph, const Weights& weights, const LoweringOpt
   keep(linears.packed, model.packed, model.linear_bytes);
   keep(linears.matmuls, model.matmuls, model.linear_bytes);
   model.plan.weights_cached = model.linear_bytes < options.l3_bytes;
-  model.table_bytes = model.constants->f32_bytes();
+  model.table_bytes = model.constants->f32_bytes() + model.positions->bytes();
   return model;
 }
 

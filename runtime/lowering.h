@@ -9,6 +9,7 @@
 #include "kernels/kernel_set.h"
 #include "runtime/constants.h"
 #include "runtime/plan.h"
+#include "runtime/position_tables.h"
 #include "runtime/scheduler.h"
 
 namespace nybble::runtime {
@@ -25,6 +26,7 @@ struct LoweringOptions {
 struct LoweredModel {
   Plan plan;
   std::unique_ptr<Constants> constants;
+  std::unique_ptr<PositionTables> positions;
   std::vector<std::unique_ptr<quant::PackedLinear>> packed;
   std::vector<std::unique_ptr<OnednnMatmul>> matmuls;
   std::size_t linear_bytes = 0;  ///< of packed and matmuls

@@ -112,6 +112,7 @@ struct StepDescription {
   /// Multiplications of a linear for a row: a token, or in a stage over sequences a sequence.
   double macs_per_token = 0;
   double macs_per_pair = 0;  ///< of attention, for each pair of tokens of a sequence
+  int window = 0;            ///< of attention: only the pairs at most so far from each other; 0: all
   double macs_per_key = 0;   ///< of attention with one query a sequence, for each token
   /// What a step must read and write beside its weights, wherever that lies: for each row that is a token's,
   /// and for each that is a sequence's.

@@ -99,6 +99,31 @@ int choose_block_rows(std::size_t bytes_per_row, std::size_t l2_bytes) {
   return std::max(rows, 2 * kTileRows);
 }
 
+/// By value: the one whose rows it takes over, since the node between works in place and nobody else reads
+/// them; -1 for others.
+std::vector<graph::ValueId> rows_taken_over(const graph::Graph& graph) {
+  std::vector<int> reads(graph.values.size());
+  for (const graph::Node& node : graph.nodes) {
+    for (const graph::ValueId input : node.inputs) ++reads[static_cast<std::size_t>(input)];
+  }
+  std::vector<graph::ValueId> from(graph.values.size(), -1);
+  for (const graph::Node& node : graph.nodes) {
+    if (node.op != graph::Op::rotary) continue;
+    const graph::ValueId x = node.inputs[0];
+    const bool is_result = graph.values[static_cast<std::size_t>(x)].kind == graph::ValueKind::result;
+    const bool kept = is_output(graph, x) || is_output(graph, node.output);
+    if (is_result && !kept && reads[static_cast<std::size_t>(x)] == 1)
+      from[static_cast<std::size_t>(node.output)] = x;
+  }
+  return from;
+}
+
+/// The floats of `x` live on as those of `result`.
+void join(ValueLife& x, const ValueLife& result) {
+  x.data.last_stage = std::max(x.data.last_stage, result.data.last_stage);
+  x.data.last_node = std::max(x.data.last_node, result.data.last_node);
+}
+
 }  // namespace
 
 bool reads_codes(const graph::Graph& graph, const graph::Node& node, std::size_t i) {
@@ -121,13 +146,17 @@ std::vector<StageNodes> group_stages(const graph::Graph& graph) {
 
 ValueHomes place_values(const graph::Graph& graph, const std::vector<StageNodes>& stages,
                         std::size_t l2_bytes) {
-  const std::vector<ValueLife> lives = lives_of(graph, stages);
+  std::vector<ValueLife> lives = lives_of(graph, stages);
+  const std::vector<graph::ValueId> taken_over = rows_taken_over(graph);
+  for (std::size_t i = graph.values.size(); i-- > 0;) {
+    if (taken_over[i] >= 0) join(lives[static_cast<std::size_t>(taken_over[i])], lives[i]);
+  }
   std::vector<Part> shared, local;
   ValueHomes result;
   result.homes.resize(graph.values.size());
   for (std::size_t i = 0; i < graph.values.size(); ++i) {
     const graph::Value& value = graph.values[i];
-    if (value.kind != graph::ValueKind::result) continue;
+    if (value.kind != graph::ValueKind::result || taken_over[i] >= 0) continue;
     if (graph::is_output(graph, static_cast<graph::ValueId>(i))) {
       const auto columns = static_cast<std::size_t>(value.shape[1].size);
       result.homes[i].data = {Location::Home::output, 0, columns * sizeof(float)};
@@ -140,6 +169,9 @@ ValueHomes place_values(const graph::Graph& graph, const std::vector<StageNodes>
   result.scratch_row_bytes = place(local, Location::Home::scratch, result.homes);
   result.block_rows = choose_block_rows(result.scratch_row_bytes, l2_bytes);
   result.row_bytes = place(shared, Location::Home::workspace, result.homes);
+  for (std::size_t i = 0; i < graph.values.size(); ++i) {
+    if (taken_over[i] >= 0) result.homes[i] = result.homes[static_cast<std::size_t>(taken_over[i])];
+  }
   return result;
 }
 

@@ -111,7 +111,8 @@ class Similarity(ProgramTest):
 
 class Explain(ProgramTest):
     PASSES = ["prune_unread_rows", "merge_qkv", "fuse_bias", "fuse_activation", "fuse_residual_layernorm", "assign_formats",
-              "integer_attention", "fuse_norm_quantization", "fuse_linear_quantization", "remove_dead_nodes"]
+              "integer_attention", "fuse_norm_quantization", "fuse_linear_quantization", "copy_outputs",
+              "remove_dead_nodes"]
 
     def test_info_shows_what_a_model_is(self):
         for model, parts in ((MICRO, ["bert", "layers +1, hidden 40, heads 5, intermediate 70, activation gelu",

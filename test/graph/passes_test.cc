@@ -495,11 +495,23 @@ TEST_CASE(
   }
 }
 
+TEST_CASE("copy_outputs copies an output that a linear makes, for all who read it too") {
+  const std::string head = "input %x : f32[tokens,4]\nweight %w : f32[4,4] = \"w\"\n";
+  const std::string made = after(copy_outputs, head +
+                                                   "%y : f32[tokens,4] = linear(%x, %w)\n"
+                                                   "%z : f32[tokens,4] = l2_normalize(%y)\n"
+                                                   "output o = %y\noutput p = %z\n");
+  REQUIRE(made.find("%y.rows : f32[tokens,4] = linear(%x, %w)") != std::string::npos);
+  REQUIRE(made.find("%z : f32[tokens,4] = l2_normalize(%y.rows)") != std::string::npos);
+  REQUIRE(made.find("%y : f32[tokens,4] = copy(%y.rows)") != std::string::npos);
+  REQUIRE(made.find("output o = %y\n") != std::string::npos);
+}
+
 TEST_CASE("An unknown pass is an error that names those there are") {
   const std::string sentence =
       "there is no pass 'fuse_all'; there are prune_unread_rows, merge_qkv, fuse_bias, fuse_activation, "
       "fuse_residual_layernorm, assign_formats, integer_attention, fuse_norm_quantization, "
-      "fuse_linear_quantization, remove_dead_nodes";
+      "fuse_linear_quantization, copy_outputs, remove_dead_nodes";
   REQUIRE(sentence_of(ErrorCode::bad_input, [] { check_pass_name("fuse_all"); }) == sentence);
   Graph graph = parse(kHead + "output o = %x\n");
   PassRun run;

@@ -52,6 +52,14 @@ class Interpreter {
         return attention(node);
       case Op::pool:
         return pool(node);
+      case Op::gate:
+        return gate(node);
+      case Op::rotary:
+        return rotary(node);
+      case Op::concat:
+        return concat(node);
+      case Op::copy:
+        return in(node, 0);
       case Op::l2_normalize:
         return l2_normalize(in(node, 0));
       case Op::quantize_rows:
@@ -61,13 +69,74 @@ class Interpreter {
   }
 
   Rows embed_sum(const Node& node) {
-    Rows y{in(node, 3).columns, {}};
+    const std::size_t tables = node.inputs.size() / 2;
+    Rows y{in(node, tables).columns, {}};
     for (std::size_t t = 0; t < inputs_.ids.size(); ++t) {
       for (std::size_t c = 0; c < y.columns; ++c) {
-        y.values.push_back(in(node, 3)[static_cast<std::size_t>(inputs_.ids[t])][c] +
-                           in(node, 4)[static_cast<std::size_t>(inputs_.positions[t])][c] +
-                           in(node, 5)[static_cast<std::size_t>(inputs_.types[t])][c]);
+        double sum = 0;
+        for (std::size_t i = 0; i < tables; ++i)
+          sum += in(node, tables + i)[static_cast<std::size_t>(indices(node.inputs[i])[t])][c];
+        y.values.push_back(sum);
       }
+    }
+    return y;
+  }
+
+  const std::vector<std::int32_t>& indices(graph::ValueId id) const {
+    const std::string& name = graph_.values[static_cast<std::size_t>(id)].name;
+    return name == "ids" ? inputs_.ids : name == "positions" ? inputs_.positions : inputs_.types;
+  }
+
+  static double gelu(double v) { return 0.5 * v * (1 + std::erf(v / std::sqrt(2.0))); }
+  static double gelu_tanh(double v) {
+    return 0.5 * v * (1 + std::tanh(std::sqrt(2 / M_PI) * (v + 0.044715 * v * v * v)));
+  }
+
+  Rows gate(const Node& node) {
+    const Rows& x = in(node, 0);
+    Rows y{x.columns / 2, {}};
+    const bool up_first = graph::integer(node, "up_first") == 1;
+    for (std::size_t r = 0; r < x.count(); ++r) {
+      for (std::size_t c = 0; c < y.columns; ++c) {
+        const double gate = x[r][c + (up_first ? y.columns : 0)], up = x[r][c + (up_first ? 0 : y.columns)];
+        const std::string& kind = graph::text(node, "kind");
+        y.values.push_back(up * (kind == "silu"       ? gate / (1 + std::exp(-gate))
+                                 : kind == "gelu_erf" ? gelu(gate)
+                                                      : gelu_tanh(gate)));
+      }
+    }
+    return y;
+  }
+
+  Rows rotary(const Node& node) {
+    Rows x = in(node, 0);
+    const auto heads = static_cast<std::size_t>(graph::integer(node, "heads"));
+    const auto size = static_cast<std::size_t>(graph::integer(node, "head_dim"));
+    const auto dim = static_cast<std::size_t>(graph::integer(node, "rotary_dim"));
+    const bool neighbours = graph::integer(node, "interleaved") == 1;
+    const double factor = graph::has(node, "factor") ? graph::number(node, "factor") : 1;
+    for (std::size_t r = 0; r < x.count(); ++r) {
+      for (std::size_t i = 0; i < heads * dim / 2; ++i) {
+        const std::size_t pair = i % (dim / 2), head = i / (dim / 2) * size;
+        const double power = std::pow(graph::number(node, "theta"),
+                                      2.0 * static_cast<double>(pair) / static_cast<double>(dim));
+        const double angle = inputs_.positions[r] / power / factor;
+        double& a = x[r][head + (neighbours ? 2 * pair : pair)];
+        double& b = x[r][head + (neighbours ? 2 * pair + 1 : pair + dim / 2)];
+        const double turned = a * std::cos(angle) - b * std::sin(angle);
+        b = b * std::cos(angle) + a * std::sin(angle);
+        a = turned;
+      }
+    }
+    return x;
+  }
+
+  Rows concat(const Node& node) {
+    Rows y;
+    for (std::size_t i = 0; i < node.inputs.size(); ++i) y.columns += in(node, i).columns;
+    for (std::size_t r = 0; r < in(node, 0).count(); ++r) {
+      for (std::size_t i = 0; i < node.inputs.size(); ++i)
+        y.values.insert(y.values.end(), in(node, i)[r], in(node, i)[r] + in(node, i).columns);
     }
     return y;
   }
@@ -80,10 +149,12 @@ class Interpreter {
   }
 
   Rows layernorm(const Node& node) {
-    const bool residual = node.inputs.size() == 4;
+    const bool residual = graph::has_residual(graph_, node);
     Rows y = residual ? plus(in(node, 0), in(node, 1)) : in(node, 0);
     const double* gamma = in(node, residual ? 2 : 1)[0];
-    const double* beta = in(node, residual ? 3 : 2)[0];
+    const std::size_t beta_at = residual ? 3 : 2;
+    const std::vector<double> zeros(y.columns);
+    const double* beta = node.inputs.size() > beta_at ? in(node, beta_at)[0] : zeros.data();
     for (std::size_t r = 0; r < y.count(); ++r) {
       double mean = 0, variance = 0;
       for (std::size_t c = 0; c < y.columns; ++c) mean += y[r][c] / static_cast<double>(y.columns);
@@ -113,16 +184,42 @@ class Interpreter {
       if (kind == "relu") {
         v = std::max(v, 0.0);
       } else if (kind == "gelu_tanh") {
-        v = 0.5 * v * (1 + std::tanh(std::sqrt(2 / M_PI) * (v + 0.044715 * v * v * v)));
+        v = gelu_tanh(v);
+      } else if (kind == "silu") {
+        v = v / (1 + std::exp(-v));
+      } else if (kind == "sigmoid") {
+        v = 1 / (1 + std::exp(-v));
+      } else if (kind == "tanh") {
+        v = std::tanh(v);
       } else {
-        v = 0.5 * v * (1 + std::erf(v / std::sqrt(2.0)));
+        v = gelu(v);
       }
     }
     return x;
   }
 
+  /// What attention adds to the score of a key so far behind the query, by the definitions of T5 and ALiBi;
+  /// -infinity where the window ends.
+  double bias(const Node& node, std::size_t head, long distance) {
+    const long window = graph::integer(node, "window"), away = std::labs(distance);
+    if (window > 0 && away > window) return -INFINITY;
+    const std::string& position = graph::text(node, "position");
+    if (position == "none") return 0;
+    const auto heads = static_cast<double>(graph::integer(node, "heads"));
+    if (position == "alibi")
+      return -std::exp2(-8 / heads * static_cast<double>(head + 1)) * static_cast<double>(away);
+    const Rows& table = in(node, node.inputs.size() - 1);
+    const long half = static_cast<long>(table.count()) / 2, exact = half / 2;
+    const double log_place =
+        std::log(static_cast<double>(away) / static_cast<double>(exact)) /
+        std::log(static_cast<double>(graph::integer(node, "max_distance")) / static_cast<double>(exact)) *
+        static_cast<double>(half - exact);
+    const long place = away < exact ? away : std::min(half - 1, exact + static_cast<long>(log_place + 1e-6));
+    return table[static_cast<std::size_t>((distance > 0 ? half : 0) + place)][head];
+  }
+
   Rows attention(const Node& node) {
-    const std::size_t inputs = node.inputs.size();
+    const std::size_t inputs = node.inputs.size() - (graph::text(node, "position") == "bias" ? 1 : 0);
     const bool first = graph::has(node, "queries") && graph::text(node, "queries") == "first";
     const auto heads = static_cast<std::size_t>(graph::integer(node, "heads"));
     const auto size = static_cast<std::size_t>(graph::integer(node, "head_dim"));
@@ -143,7 +240,8 @@ class Interpreter {
             double dot = 0;
             for (std::size_t c = 0; c < size; ++c)
               dot += q[q_row][h * size + c] * k[key][k_column + h * size + c];
-            p.push_back(std::exp(dot * graph::number(node, "scale")));
+            const double at = bias(node, h, static_cast<long>(key) - static_cast<long>(r));
+            p.push_back(std::exp(dot * graph::number(node, "scale") + at));
             sum += p.back();
           }
           for (std::size_t key = begin; key < end; ++key) {
@@ -158,16 +256,20 @@ class Interpreter {
 
   Rows pool(const Node& node) {
     const Rows& x = in(node, 0);
+    const std::string& mode = graph::text(node, "mode");
     Rows y{x.columns, {}};
     for (std::size_t s = 0; s + 1 < inputs_.cu_seqlens.size(); ++s) {
-      const auto begin = static_cast<std::size_t>(inputs_.cu_seqlens[s]);
-      const std::size_t end = graph::text(node, "mode") == "cls"
-                                  ? begin + 1
-                                  : static_cast<std::size_t>(inputs_.cu_seqlens[s + 1]);
+      auto begin = static_cast<std::size_t>(inputs_.cu_seqlens[s]);
+      auto end = static_cast<std::size_t>(inputs_.cu_seqlens[s + 1]);
+      if (mode == "cls") end = begin + 1;
+      if (mode == "last") begin = end - 1;
       for (std::size_t c = 0; c < x.columns; ++c) {
-        double sum = 0;
-        for (std::size_t r = begin; r < end; ++r) sum += x[r][c];
-        y.values.push_back(sum / static_cast<double>(end - begin));
+        double sum = 0, most = x[begin][c];
+        for (std::size_t r = begin; r < end; ++r) {
+          sum += x[r][c];
+          most = std::max(most, x[r][c]);
+        }
+        y.values.push_back(mode == "max" ? most : sum / static_cast<double>(end - begin));
       }
     }
     return y;

@@ -1,0 +1,77 @@
+// Products with weights.
+#include "runtime/step_binder.h"
+
+namespace nybble::runtime {
+
+void StepBinder::linear() {
+  const bool is_int8 = graph::text(node_, "format") == "int8";
+  step_.description.format = is_int8 ? "int8" : "f32";
+  step_.description.macs_per_token = static_cast<double>(columns(node_.inputs[1])) * width();
+  if (node_.inputs.size() == 3) step_.description.op += "+bias";
+  if (graph::has(node_, "activation")) step_.description.op += "+" + graph::text(node_, "activation");
+  if (is_int8) {
+    linear_int8();
+  } else {
+    linear_f32();
+  }
+}
+
+void StepBinder::linear_int8() {
+  named("gemm_u8s8");
+  const quant::PackedLinear& weights = *binding_.packed[index_];
+  step_.description.weight_bytes = weights.bytes();
+  kernels::GemmArgs args{};
+  args.b = weights.data();
+  args.n = weights.n();
+  args.k = weights.k();
+  args.panel_end = kernels::panel_count(args.n);
+  args.lda = static_cast<std::ptrdiff_t>(home(node_.inputs[0]).codes.row_bytes);
+  if (value(node_.output).type == graph::ElementType::u8_rows) return quantized_linear(args);
+  step_.panels = args.panel_end;
+  args.ldc = stride(out());
+  args.epilogue = epilogue();
+  step_.run = [run = binding_.kernels.gemm_u8s8, args, x = home(node_.inputs[0]), panels = step_.panels,
+               out = out()](const Task& task) {
+    kernels::GemmArgs call = args;
+    call.panel_begin = task.panel_begin;
+    call.panel_end = std::min(task.panel_end, panels);
+    call.a = task.rows<std::uint8_t>(x.codes);
+    call.rows = task.rows<kernels::RowScale>(x.scales);
+    call.m = task.end - task.begin;
+    call.c = task.rows<float>(out);
+    run(call);
+  };
+}
+
+void StepBinder::quantized_linear(const kernels::GemmArgs& weights) {
+  const QuantizedLinear linear(binding_.kernels, weights, graph::text(node_, "activation"));
+  step_.description.op += "+quantize";
+  step_.own_bytes = linear.own_bytes();
+  // One block is a whole row: tasks share out rows.
+  step_.panels = linear.blocks() > 1 ? linear.blocks() : 0;
+  step_.run = [linear, x = home(node_.inputs[0]), to = home(node_.output)](const Task& task) {
+    const QuantizedLinear::Rows rows{task.rows<std::uint8_t>(x.codes), task.rows<kernels::RowScale>(x.scales),
+                                     task.end - task.begin};
+    const QuantizedLinear::Result result{task.rows<std::uint8_t>(to.codes),
+                                         static_cast<std::ptrdiff_t>(to.codes.row_bytes),
+                                         task.rows<kernels::RowScale>(to.scales)};
+    linear.run(rows, task.panel_begin, std::min(task.panel_end, linear.blocks()), result, task.own);
+  };
+}
+
+void StepBinder::linear_f32() {
+  const OnednnMatmul& matmul = *binding_.matmuls[index_];
+  step_.description.kernel = matmul.name();
+  step_.description.weight_bytes = matmul.bytes();
+  step_.run = [&matmul, x = in(0), out = out(), n = width(), epilogue = epilogue()](const Task& task) {
+    const int rows = task.end - task.begin;
+    matmul.run(task.rows<float>(x), rows, task.rows<float>(out));
+    if (epilogue) epilogue({task.rows<float>(out), stride(out), rows, n}, nullptr);
+  };
+}
+
+kernels::TileEpilogue StepBinder::epilogue() const {
+  return graph::has(node_, "activation") ? activation_kernel(graph::text(node_, "activation")) : nullptr;
+}
+
+}  // namespace nybble::runtime

@@ -1,0 +1,111 @@
+#include "runtime/position_tables.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace nybble::runtime {
+
+SinCos sin_cos(double x) {
+  // x = k·π/2 + r with |r| ≤ π/4; π/2 in three parts, of which k times the first two are exact below 2^20.
+  constexpr double kHigh = 0x1.921fb544p+0, kMiddle = 0x1.0b4611a6p-34, kLow = 0x1.3198a2e037073p-69;
+  const double k = std::floor(x * 0.63661977236758134308 + 0.5);
+  const double r = ((x - k * kHigh) - k * kMiddle) - k * kLow, r2 = r * r;
+  double sin = 0, cos = 0;  // Taylor, to 1/17! and 1/16!
+  for (int n = 17; n >= 3; n -= 2) sin = (1 + sin) * -r2 / (n * (n - 1));
+  for (int n = 16; n >= 2; n -= 2) cos = (1 + cos) * -r2 / (n * (n - 1));
+  sin = r * (1 + sin);
+  cos = 1 + cos;
+  switch (static_cast<long>(k) & 3) {
+    case 0:
+      return {sin, cos};
+    case 1:
+      return {cos, -sin};
+    case 2:
+      return {-sin, -cos};
+    default:
+      return {-cos, sin};
+  }
+}
+
+const RotaryTable& PositionTables::rotary(const graph::Node& node) {
+  const double theta = graph::number(node, "theta");
+  const double factor = graph::has(node, "factor") ? graph::number(node, "factor") : 1.0;
+  const int dim = static_cast<int>(graph::integer(node, "rotary_dim"));
+  const auto [made, is_new] = rotary_.try_emplace({theta, factor, dim});
+  RotaryTable& table = made->second;
+  if (!is_new) return table;
+  std::vector<float> frequencies;
+  for (int i = 0; i < dim; i += 2) {
+    const float exponent = static_cast<float>(i) / static_cast<float>(dim);
+    const float power = static_cast<float>(std::pow(theta, static_cast<double>(exponent)));
+    frequencies.push_back(1.0F / power / static_cast<float>(factor));
+  }
+  for (int position = 0; position < longest_; ++position) {
+    for (const float frequency : frequencies) {
+      const SinCos value = sin_cos(static_cast<double>(static_cast<float>(position) * frequency));
+      table.cos.push_back(static_cast<float>(value.cos));
+      table.sin.push_back(static_cast<float>(value.sin));
+    }
+  }
+  return table;
+}
+
+int relative_bucket(int distance, int buckets, int max_distance) {
+  const int half = buckets / 2, exact = half / 2;
+  const int first = distance > 0 ? half : 0, away = std::abs(distance);
+  if (away < exact) return first + away;
+  // In floats, as the reference has it: a border may fall either way.
+  const float ratio = static_cast<float>(away) / static_cast<float>(exact);
+  const auto log = [](double value) { return static_cast<float>(std::log(value)); };
+  const float range = log(static_cast<double>(max_distance) / exact);
+  const float place = log(static_cast<double>(ratio)) / range * static_cast<float>(half - exact);
+  return first + std::min(half - 1, exact + static_cast<int>(place));
+}
+
+const DistanceBias& PositionTables::buckets(const std::string& name, std::span<const float> table, int heads,
+                                            int max_distance) {
+  const auto [made, is_new] = biases_.try_emplace(name + "/" + std::to_string(max_distance));
+  DistanceBias& bias = made->second;
+  if (!is_new) return bias;
+  bias.longest = longest_;
+  const int count = static_cast<int>(table.size()) / heads;
+  for (int head = 0; head < heads; ++head) {
+    for (int distance = 1 - longest_; distance < longest_; ++distance) {
+      const int bucket = relative_bucket(distance, count, max_distance);
+      bias.values.push_back(table[static_cast<std::size_t>(bucket * heads + head)]);
+    }
+  }
+  return bias;
+}
+
+double alibi_slope(int head, int heads) {
+  int power = 1;
+  while (power * 2 <= heads) power *= 2;
+  // Where heads are no power of 2, those beyond one take every second slope of twice as many.
+  const bool beyond = head >= power;
+  const double step = 8.0 / (beyond ? 2 * power : power);
+  const int place = beyond ? 2 * (head - power) + 1 : head + 1;
+  return std::exp2(-step * place);
+}
+
+const DistanceBias& PositionTables::alibi(int heads) {
+  const auto [made, is_new] = biases_.try_emplace("alibi/" + std::to_string(heads));
+  DistanceBias& bias = made->second;
+  if (!is_new) return bias;
+  bias.longest = longest_;
+  for (int head = 0; head < heads; ++head) {
+    const auto slope = static_cast<float>(alibi_slope(head, heads));
+    for (int distance = 1 - longest_; distance < longest_; ++distance)
+      bias.values.push_back(-slope * static_cast<float>(std::abs(distance)));
+  }
+  return bias;
+}
+
+std::size_t PositionTables::bytes() const {
+  std::size_t floats = 0;
+  for (const auto& [key, table] : rotary_) floats += table.cos.size() + table.sin.size();
+  for (const auto& [key, bias] : biases_) floats += bias.values.size();
+  return floats * sizeof(float);
+}
+
+}  // namespace nybble::runtime
