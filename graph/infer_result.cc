@@ -202,20 +202,21 @@ ResultType infer_attention(const Node& node, const Checker& check) {
   return {ElementType::f32, {queries, Extent::of(hidden)}};
 }
 
-ResultType infer_pool(const Checker& check) {
-  check.count({1});
-  const std::int64_t hidden = check.rows(0, {ElementType::f32});
-  if (check.input(0).shape[0] != Extent::tokens()) fail_graph("pool takes one row a token");
-  check.one_of("mode", kPoolModes);
-  return {ElementType::f32, {Extent::sequences(), Extent::of(hidden)}};
-}
-
 /// `name`, 0 or 1.
 void check_flag(const Node& node, std::string_view name) {
   const std::int64_t found = integer(node, name);
   if (found == 0 || found == 1) return;
   fail_graph("attribute '" + std::string(name) + "' of " + std::string(op_name(node.op)) +
              " must be 0 or 1, found " + std::to_string(found));
+}
+
+ResultType infer_pool(const Node& node, const Checker& check) {
+  check.count({1});
+  const std::int64_t hidden = check.rows(0, {ElementType::f32});
+  if (check.input(0).shape[0] != Extent::tokens()) fail_graph("pool takes one row a token");
+  check.one_of("mode", kPoolModes);
+  if (has(node, "skip_prompt")) check_flag(node, "skip_prompt");
+  return {ElementType::f32, {Extent::sequences(), Extent::of(hidden)}};
 }
 
 ResultType infer_gate(const Node& node, const Checker& check) {
@@ -278,7 +279,7 @@ ResultType infer_result(const Graph& graph, const Node& node) {
     case Op::attention:
       return infer_attention(node, check);
     case Op::pool:
-      return infer_pool(check);
+      return infer_pool(node, check);
     case Op::add_bias:
       check.count({2});
       check.vector(1, check.rows(0, {ElementType::f32}));

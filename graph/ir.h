@@ -84,7 +84,9 @@ enum class Op {
   /// token of each sequence is a query: q (merged with none) and the result have a row a sequence.
   attention,
   quantize_rows,  ///< (x) -> u8_rows
-  pool,    ///< (x) -> f32[sequences,H], `mode`; "cls" takes the first row of each sequence, "last" the last
+  /// (x) -> f32[sequences,H], `mode`; "cls" takes the first row of each sequence, "last" the last. With
+  /// `skip_prompt` = 1 over the tokens from Batch::pool_from on.
+  pool,
   concat,  ///< (x, y, …): the columns of each, side by side
   copy,    ///< (x) -> the same, where what made x cannot write it (lowering puts it in)
   l2_normalize,  ///< (x)

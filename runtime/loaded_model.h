@@ -10,6 +10,7 @@
 #include "runtime/batch_builder.h"
 #include "runtime/node_model.h"
 #include "runtime/safetensors.h"
+#include "runtime/text_form.h"
 #include "tokenizer/tokenizer.h"
 
 namespace nybble::runtime {
@@ -20,14 +21,17 @@ struct LoadedModel {
   graph::EncoderSizes sizes;
   graph::Graph graph;  ///< after all passes
   std::string graph_text;
-  Output output = Output::embedding;
+  const kernels::KernelSet* kernels = nullptr;
   std::size_t batch_tokens = 0;
   std::unique_ptr<tokenizer::Tokenizer> tokenizer;
+  TextForms text_forms;
   std::unique_ptr<Weights> weights;
   std::vector<std::unique_ptr<NodeModel>> nodes;  ///< one for each NUMA node in use
 
   const Scheduler& scheduler() const { return nodes.front()->scheduler; }
   const Plan& plan() const { return nodes.front()->lowered.plan; }
+  /// Of a row as the plan makes it.
+  std::size_t columns() const { return static_cast<std::size_t>(plan().output_columns); }
 
   /// Runs the plan on `batch`.
   void run(const Batch& batch, const EncodeOptions& options) const;

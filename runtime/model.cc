@@ -9,6 +9,7 @@
 #include "kernels/cpu.h"
 #include "kernels/float_environment.h"
 #include "kernels/registry.h"
+#include "runtime/embedding_target.h"
 #include "runtime/loaded_model.h"
 #include "runtime/model_folder.h"
 #include "runtime/step_observer.h"
@@ -18,16 +19,6 @@ namespace nybble {
 namespace {
 
 using runtime::ModelFolder;
-
-graph::ImportTarget import_target(const ModelFolder& folder, const LoadOptions& options) {
-  graph::ImportTarget target;
-  const bool is_cls =
-      options.pooling ? *options.pooling == Pooling::cls : folder.st.pooling == graph::PoolMode::cls;
-  target.pooling = is_cls ? graph::PoolMode::cls : graph::PoolMode::mean;
-  target.normalize = options.normalize.value_or(folder.st.normalize);
-  target.per_token = options.output == Output::tokens;
-  return target;
-}
 
 graph::PassRun pass_run(const LoadOptions& options) {
   graph::PassRun run;
@@ -62,6 +53,23 @@ void fill_lengths(const ModelFolder& folder, const LoadOptions& options, std::si
   const runtime::Length length = runtime::max_tokens(folder, info.positions);
   info.max_tokens = static_cast<std::size_t>(length.tokens);
   info.max_tokens_source = length.source;
+}
+
+/// Rows of `columns` values are cut as the caller or the folder says.
+void fill_dimensions(const ModelFolder& folder, const LoadOptions& options, std::size_t columns,
+                     ModelInfo& info) {
+  info.dimensions = columns;
+  if (options.dimensions) {
+    if (info.output != Output::embedding)
+      throw Error(ErrorCode::bad_input, "dimensions: expected them with embeddings of one row a text alone");
+    if (*options.dimensions < 1 || *options.dimensions > columns) {
+      throw Error(ErrorCode::bad_input, "dimensions: expected 1 to " + std::to_string(columns) + ", found " +
+                                            std::to_string(*options.dimensions));
+    }
+    info.dimensions = *options.dimensions;
+  } else if (folder.st.dimensions && info.output == Output::embedding) {
+    info.dimensions = std::min(columns, static_cast<std::size_t>(*folder.st.dimensions));
+  }
 }
 
 void fill_sizes(const graph::EncoderSizes& sizes, ModelInfo& info) {
@@ -124,9 +132,14 @@ std::future<TimedTokenizer> read_tokenizer(const ModelFolder& folder, int thread
 }
 
 /// Maps the weights and makes the graph.
-void read_graph(const ModelFolder& folder, const LoadOptions& options, const graph::ImportTarget& target,
-                runtime::LoadedModel& model) {
+void read_graph(const ModelFolder& folder, const LoadOptions& options, runtime::LoadedModel& model) {
   model.weights = std::make_unique<runtime::Weights>(folder.transformer_dir);
+  for (const std::filesystem::path& module : folder.st.weight_folders)
+    model.weights->add_module(folder.dir / module, module.generic_string() + "/");
+  model.info.output = runtime::output_of(folder, options);
+  const graph::ImportTarget target =
+      runtime::embedding_target(folder, options, model.info.output, *model.weights);
+  runtime::describe_target(folder, target, model.info);
   const graph::TensorTable tensors = model.weights->tensor_table();
   graph::ImportedModel imported = graph::import_model(
       {folder.config.value(), folder.config.name(), tensors, model.weights->file().string()}, target);
@@ -176,16 +189,13 @@ Model Model::load(std::string_view model, const LoadOptions& options) {
 
   auto impl = std::make_shared<runtime::LoadedModel>();
   ModelInfo& info = impl->info;
-  impl->output = options.output;
+  impl->kernels = &kernels;
   info.threads = options.threads > 0 ? options.threads : kernels::usable_cpus().threads;
   std::future<TimedTokenizer> tokenizer = read_tokenizer(folder, info.threads);
-  const graph::ImportTarget target = import_target(folder, options);
-  info.graph_seconds = seconds_of([&] { read_graph(folder, options, target, *impl); });
+  info.graph_seconds = seconds_of([&] { read_graph(folder, options, *impl); });
 
   info.folder = folder.dir.string();
   fill_sizes(impl->sizes, info);
-  info.pooling = target.pooling == graph::PoolMode::cls ? Pooling::cls : Pooling::mean;
-  info.normalize = target.normalize;
   info.weights = options.weights;
   info.isa = kernels.name;
   info.bits = options.weights == Weights::int8 ? "exact (numerics 2)" : "machine-dependent";
@@ -201,6 +211,9 @@ Model Model::load(std::string_view model, const LoadOptions& options) {
   std::tie(impl->tokenizer, info.tokenizer_seconds) = tokenizer.get();
   fill_tokenizer(*impl->tokenizer, info);
   fill_lengths(folder, options, impl->tokenizer->special_tokens_of_single(), info);
+  fill_dimensions(folder, options, impl->columns(), info);
+  impl->text_forms = runtime::TextForms(folder.st, *impl->tokenizer, info.max_tokens, options.max_tokens > 0,
+                                        info.positions);
 
   info.linear_bytes = impl->nodes.front()->lowered.linear_bytes;
   info.table_bytes = impl->nodes.front()->lowered.table_bytes;
@@ -223,6 +236,13 @@ const std::string& Model::graph() const { return impl_->graph_text; }
 
 Tokens Model::tokenize(std::string_view text) const {
   return runtime::tokenize_text(*impl_->tokenizer, text, nullptr, impl_->info.max_tokens);
+}
+
+std::string Model::token(std::int32_t id) const { return std::string(impl_->tokenizer->token(id)); }
+
+std::vector<Window> Model::windows(std::string_view text, const EncodeOptions& options) const {
+  const runtime::TextForm form = impl_->text_forms.form(options, *impl_->tokenizer);
+  return runtime::text_windows(*impl_->tokenizer, text, form);
 }
 
 void runtime::LoadedModel::run(const Batch& batch, const EncodeOptions& options) const {

@@ -230,6 +230,8 @@ Batch sequences_of(const Plan& plan, const Batch& batch, int first, int count, s
   part.types += row;
   part.cu_seqlens = borders;
   part.order = nullptr;
+  if (batch.pool_from) part.pool_from += first;
+  if (batch.key_bias) part.key_bias += row;
   part.tokens = borders[count];
   part.sequences = count;
   part.out += static_cast<std::ptrdiff_t>(plan.output_per_token ? row : first) * plan.output_columns;

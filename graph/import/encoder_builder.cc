@@ -4,6 +4,7 @@
 #include <cmath>
 #include <utility>
 
+#include "graph/import/embedding_head.h"
 #include "graph/verify.h"
 
 namespace nybble::graph {
@@ -150,11 +151,7 @@ std::int64_t EncoderBuilder::width(ValueId rows) const {
 }
 
 ImportedModel EncoderBuilder::finish(const ImportTarget& target, ValueId x) {
-  if (!target.per_token) {
-    const std::string mode = target.pooling == PoolMode::mean ? "mean" : "cls";
-    x = add_node(graph, Op::pool, "pooled", {x}, {{"mode", mode}});
-  }
-  if (target.normalize) x = add_node(graph, Op::l2_normalize, "normalized", {x});
+  x = embedding_head(*this, target, x);
   graph.outputs.push_back({target.per_token ? "tokens" : "embedding", x});
   verify(graph);
   return {std::move(graph), std::move(sizes)};

@@ -49,7 +49,7 @@ void check(const nlohmann::json& config, const graph::ImportedModel& model) {
 void import_with(const nlohmann::json& config, const graph::TensorTable& tensors) {
   for (const bool per_token : {false, true}) {
     std::optional<graph::ImportedModel> model;
-    const graph::ImportTarget target{graph::PoolMode::cls, true, per_token};
+    const graph::ImportTarget target{.pooling = {graph::PoolMode::cls}, .normalize = true, .per_token = per_token};
     fuzz::fails_in_one_sentence("x: ", [&] {
       model = graph::import_model({config, "x", tensors, "x"}, target);
     });

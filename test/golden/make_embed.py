@@ -156,7 +156,7 @@ def write_dense_folders(texts):
         "last": [pooling("lasttoken")],
         "prompt-left-out": [pooling("weightedmean", include_prompt=False), modules.Normalize()],
         "all-poolings": [pooling(ALL_MODES, include_prompt=False)],
-        "cls-max-mean": [pooling(["cls", "max", "mean"]), dense(20, 3 * HIDDEN, 24, identity(), bias=False),
+        "mean-cls-max": [pooling(["mean", "cls", "max"]), dense(20, 3 * HIDDEN, 24, identity(), bias=False),
                          modules.Normalize()],
         "sqrt-len": [pooling("mean_sqrt_len_tokens"), modules.Normalize(), dense(30, HIDDEN, 33, torch.nn.ReLU())],
         "two-dense": [dense(40, HIDDEN, 48, torch.nn.SiLU(), module_input_name="token_embeddings"),
@@ -178,7 +178,7 @@ def write_dense_folders(texts):
             change_json(folder / "config_sentence_transformers.json", lambda config: {**config, "truncate_dim": 16})
         link_what_is_the_same(folder)
         write_embeddings(folder, texts)
-    for name in ("max-dense", "all-poolings", "cls-max-mean"):
+    for name in ("max-dense", "all-poolings", "mean-cls-max"):
         folder = FOLDER / f"{name}-before-6"
         shutil.copytree(FOLDER / name, folder, symlinks=True, ignore=shutil.ignore_patterns("golden"))
         before_6(folder)

@@ -85,7 +85,7 @@ using Ids = std::vector<std::int32_t>;
 
 EncodeReport encode_ids(const Model& model, const Ids& ids, const Ids& borders, std::size_t rows,
                         const Ids& types = {}) {
-  std::vector<float> out(rows * model.info().hidden);
+  std::vector<float> out(rows * model.info().dimensions);
   return model.encode_ids(ids, borders, out, types);
 }
 
