@@ -239,6 +239,24 @@ void bench_quantize_ranged_u8(EntryBench& bench) {
 
 void bench_gelu_quantize_rows_u8(EntryBench& bench) { bench_requantization(bench, &Requantization::by_rows); }
 
+void bench_linear_f32(EntryBench& bench) {
+  constexpr struct {
+    int m, n, k;
+  } kCases[] = {{1, 384, 384}, {6, 384, 384}, {48, 384, 384}, {1, 768, 768}, {48, 768, 768}, {48, 9, 768}};
+  for (const auto [m, n, k] : kCases) {
+    Floats x(m * k), w(kernels::linear_floats(n, k)), bias(n), y(m * n);
+    bench.time({.what = fmt::format("{} x {} x {}", m, n, k),
+                .elements = 1.0 * m * n,
+                .bytes = 4.0 * (m * k + n * k + m * n),
+                .products = 1.0 * m * n * k,
+                .m = m,
+                .n = n},
+               {y.bytes()}, [&](const KernelSet& set) {
+                 set.linear_f32({x.data(), k, w.data(), bias.data(), m, n, k, y.data(), n});
+               });
+  }
+}
+
 void bench_embed_tables(EntryBench& bench) {
   constexpr int kTokens = 16, kN = 384, kTableRows = 100;
   Floats table(kTableRows * kN), scales(kTableRows), y(kTokens * kN);

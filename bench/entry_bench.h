@@ -73,6 +73,7 @@ struct MeasuredEntry {
 };
 std::span<const MeasuredEntry> measured_entries();
 
+void bench_linear_f32(EntryBench& bench);
 void bench_quantize_rows_u8(EntryBench& bench);
 void bench_quantize_rows_u4(EntryBench& bench);
 void bench_quantize_ranged_u8(EntryBench& bench);

@@ -12,6 +12,7 @@ namespace {
 
 // The list to extend with an entry that is not a product.
 constexpr MeasuredEntry kEntries[] = {
+    {"linear_f32", bench_linear_f32},
     {"quantize_rows_u8", bench_quantize_rows_u8},
     {"quantize_rows_u4", bench_quantize_rows_u4},
     {"quantize_ranged_u8", bench_quantize_ranged_u8},

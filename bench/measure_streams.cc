@@ -72,7 +72,7 @@ Record measure_layers(const Product& product, const kernels::KernelSet& set,
 
 /// Reads `bytes` again and again: the best of one stream and four.
 Record measure_bandwidth(std::string_view isa, const std::string& level, std::size_t bytes, int rounds) {
-  const Pages pages(bytes);
+  const quant::Pages pages(bytes);
   Case it;
   it.kind = RecordKind::bandwidth;
   it.kernel = level;

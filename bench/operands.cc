@@ -76,7 +76,7 @@ Operands::Operands(const Product& product, const kernels::KernelSet& set, const 
   pack_weights(product, set, data.w(variant), data.bias(), n_, k_, pack_.data());
   repeat_rows(rows_, max_rows);
   const std::size_t ldc = size(kernels::padded_columns(n_));
-  c_ = Pages(size(row_block(max_rows)) * ldc * 4);
+  c_ = quant::Pages(size(row_block(max_rows)) * ldc * 4);
   expected_.resize(size(distinct_) * ldc);
   const kernels::KernelSet& scalar = kernels::find_set("scalar");
   scalar_seconds_a_row_ =

@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "bench/pages.h"
 #include "bench/products.h"
+#include "quant/pages.h"
 
 namespace nybble::bench {
 
@@ -63,7 +63,7 @@ class Operands {
   const Product& product_;
   const kernels::KernelSet& set_;
   int n_, k_, distinct_;
-  Pages pack_, c_;
+  quant::Pages pack_, c_;
   QuantizedRows rows_;
   std::vector<float> expected_;  ///< [distinct_][ldc]
   double scalar_seconds_a_row_ = 0;

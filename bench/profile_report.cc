@@ -22,7 +22,7 @@ constexpr Kind kKinds[] = {{"products", " linear "},
                            {"attention", " attention "},
                            {"norms", " layernorm "},
                            {"quantization", " quantize_rows "},
-                           {"activations and sums", " activation add add_bias "},
+                           {"activations and sums", " activation add add_bias unfold "},
                            {"embeddings", " embed_sum "},
                            {"pooling", " pool l2_normalize "}};
 constexpr std::string_view kOther = "other steps", kTokenizer = "tokenizer", kRest = "waits and the rest";
@@ -40,7 +40,7 @@ bool multiplies_integers(const StepDescription& step) {
 double macs_of(const StepDescription& step, StageKind stage, const WorkDone& work) {
   const double rows = stage == StageKind::sequences ? work.sequences : work.tokens;
   return step.macs_per_token * rows + step.macs_per_pair * work.pairs(step.window) +
-         step.macs_per_key * work.tokens;
+         step.macs_per_position * work.positions(step.positions) + step.macs_per_key * work.tokens;
 }
 
 double bytes_of(const StepDescription& step, const WorkDone& work) {

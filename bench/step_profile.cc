@@ -39,6 +39,12 @@ double WorkDone::pairs(int window) const {
   return sum;
 }
 
+double WorkDone::positions(int most) const {
+  double sum = 0;
+  for (const auto& [length, count] : lengths) sum += count * length * std::min(length, most);
+  return sum;
+}
+
 void StepProfile::texts_tokenized(std::size_t texts, TimeSpan time) noexcept {
   add({Event::What::tokenize, nullptr, 0, static_cast<int>(texts), 0, time});
 }

@@ -29,6 +29,8 @@ struct WorkDone {
 
   /// Pairs of tokens of the same sequence, at most `window` from each other unless that is 0.
   double pairs(int window) const;
+  /// Tokens and the relative positions that each sees, of `most` there are.
+  double positions(int most) const;
 };
 
 /// Collects the events of a call. About 0.1 µs an event.

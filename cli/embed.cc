@@ -62,8 +62,8 @@ std::string speed_text(const EncodeReport& done, const ModelInfo& info, double s
   return fmt::format(
       "{} texts, {} tokens in {:.2f} s: {:.0f} texts/s, {:.0f} tokens/s ({}, {}, {} thread{})\n", done.texts,
       done.tokens, seconds, static_cast<double>(done.texts) / seconds,
-      static_cast<double>(done.tokens) / seconds, info.weights == Weights::int8 ? "int8" : "f32", info.isa,
-      info.threads, plural(static_cast<std::uint64_t>(info.threads)));
+      static_cast<double>(done.tokens) / seconds, weights_name(info.weights), info.isa, info.threads,
+      plural(static_cast<std::uint64_t>(info.threads)));
 }
 
 /// Rows of which a text has many, or that are mostly zeros, have no place in the other formats.

@@ -57,10 +57,15 @@ std::string describe(const ModelInfo& info) {
   if (!info.modules.empty()) line("modules", fmt::format("{}", fmt::join(info.modules, "; ")));
   line("normalize", info.normalize ? "yes" : "no");
   for (const auto& [name, prompt] : info.prompts) line("prompt", prompt_text(info, name, prompt));
-  line("formats", "f32, int8");
-  line("weights", fmt::format("{}: linears {:.1f} MB, tables {:.1f} MB; files {:.1f} MB",
-                              info.weights == Weights::int8 ? "int8" : "f32", megabytes(info.linear_bytes),
-                              megabytes(info.table_bytes), megabytes(info.file_bytes)));
+  std::string formats;
+  for (const Weights weights : kAllWeights) {
+    formats += formats.empty() ? "" : ", ";
+    formats += weights_name(weights);
+  }
+  line("formats", formats);
+  line("weights",
+       fmt::format("{}: linears {:.1f} MB, tables {:.1f} MB; files {:.1f} MB", weights_name(info.weights),
+                   megabytes(info.linear_bytes), megabytes(info.table_bytes), megabytes(info.file_bytes)));
   line("instruction set", info.isa);
   line("threads", info.numa_nodes > 1 ? fmt::format("{} on {} NUMA nodes", info.threads, info.numa_nodes)
                                       : fmt::format("{}", info.threads));

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdlib>
+#include <iterator>
 #include <utility>
 
 #include "cli/bracketed_argument.h"
@@ -29,6 +30,12 @@ Pooling pooling_of(const std::string& name) {
   const auto found = std::find_if(kPoolings.begin(), kPoolings.end(),
                                   [&](const auto& pooling) { return name == pooling.second; });
   return found->first;
+}
+
+std::vector<std::string> weights_names() {
+  std::vector<std::string> names;
+  for (const Weights weights : kAllWeights) names.emplace_back(weights_name(weights));
+  return names;
 }
 
 }  // namespace
@@ -65,8 +72,8 @@ void ModelOptions::add_model(CLI::App& command) {
 
 void ModelOptions::add_plan(CLI::App& command) {
   add_model(command);
-  command.add_option("--weights", weights, "f32 or int8")
-      ->check(CLI::IsMember({"f32", "int8"}))
+  command.add_option("--weights", weights, "f32, int8, or with less accuracy int7, int6, int5, int4")
+      ->check(CLI::IsMember(weights_names()))
       ->capture_default_str();
   command.add_option("--threads", load.threads, "else as many as this process may use")
       ->check(CLI::Range(1, 1024));
@@ -103,7 +110,8 @@ void ModelOptions::add_all(CLI::App& command) {
 
 Model ModelOptions::load_model() {
   check_isa(load.isa);
-  load.weights = weights == "f32" ? Weights::f32 : Weights::int8;
+  load.weights = *std::find_if(std::begin(kAllWeights), std::end(kAllWeights),
+                               [&](Weights it) { return weights_name(it) == weights; });
   load.pooling.clear();
   for (const std::string& name : pooling) load.pooling.push_back(pooling_of(name));
   if (normalize != 0) load.normalize = normalize > 0;

@@ -3,8 +3,10 @@
 #include <array>
 #include <span>
 
+#include "graph/relative_rows.h"
 #include "graph/text.h"
 #include "graph/verify.h"
+#include "quant/integer_format.h"
 
 namespace nybble::graph {
 namespace {
@@ -12,11 +14,17 @@ namespace {
 constexpr std::array<std::string_view, 7> kActivations = {"gelu_erf", "gelu_erf_q", "gelu_tanh", "relu",
                                                           "silu",     "sigmoid",    "tanh"};
 constexpr std::array<std::string_view, 3> kGates = {"silu", "gelu_erf", "gelu_tanh"};
-constexpr std::array<std::string_view, 2> kFormats = {"f32", "int8"};
-constexpr std::array<std::string_view, 3> kPositionKinds = {"none", "bias", "alibi"};
+constexpr std::array<std::string_view, 2> kAttentionFormats = {"f32", "int8"};
+constexpr std::array<std::string_view, 4> kPositionKinds = {"none", "bias", "alibi", "disentangled"};
 constexpr std::array<std::string_view, 2> kQueries = {"all", "first"};
 constexpr std::array<std::string_view, 6> kPoolModes = {"mean", "cls",           "max",
                                                         "last", "weighted_mean", "mean_sqrt_len"};
+
+constexpr auto kLinearFormats = [] {
+  std::array<std::string_view, 2 + quant::kIntegerFormats.size()> names{"f32", "exact_f32"};
+  for (std::size_t i = 2; i < names.size(); ++i) names[i] = quant::kIntegerFormats[i - 2].name;
+  return names;
+}();
 
 /// At most 40 bytes of a text, on one line.
 std::string shown(std::string_view text) {
@@ -90,6 +98,12 @@ class Checker {
     return value.shape[1].size;
   }
 
+  /// A weight of exactly these extents.
+  void matrix(std::size_t i, std::int64_t rows, std::int64_t columns) const {
+    expect(i, ElementType::f32, {Extent::of(rows), Extent::of(columns)});
+    weight(i);
+  }
+
   void one_of(std::string_view attribute, std::span<const std::string_view> allowed) const {
     const std::string& found = text(node_, attribute);
     if (std::find(allowed.begin(), allowed.end(), found) != allowed.end()) return;
@@ -149,16 +163,17 @@ ResultType infer_linear(const Node& node, const Checker& check) {
   const std::int64_t width = check.input(1).shape[0].size;
   if (node.inputs.size() == 3) check.vector(2, width);
   if (has(node, "activation")) check.one_of("activation", kActivations);
-  if (has(node, "format")) check.one_of("format", kFormats);
-  const bool is_int8 = has(node, "format") && text(node, "format") == "int8";
-  if (!reads_as(check.input(0).type, is_int8 ? ElementType::u8_rows : ElementType::f32)) {
-    fail_graph("linear must have format = \"int8\" if and only if its rows are quantized, found input 0 (%" +
-               check.input(0).name + ") " + print_type(check.input(0).type, check.input(0).shape));
+  if (has(node, "format")) check.one_of("format", kLinearFormats);
+  const bool has_integers = is_integer(node);
+  if (!reads_as(check.input(0).type, has_integers ? ElementType::u8_rows : ElementType::f32)) {
+    fail_graph(
+        "linear must have a format of integers if and only if its rows are quantized, found input 0 (%" +
+        check.input(0).name + ") " + print_type(check.input(0).type, check.input(0).shape));
   }
   const bool makes_codes = has(node, "result");
   if (makes_codes) check.one_of("result", {&kCodes, 1});
-  if (makes_codes && !(is_int8 && has(node, "activation"))) {
-    fail_graph("linear must have format = \"int8\" and an activation where its result is u8_rows");
+  if (makes_codes && !(has_integers && has(node, "activation"))) {
+    fail_graph("linear must have a format of integers and an activation where its result is u8_rows");
   }
   return {makes_codes ? ElementType::u8_rows : ElementType::f32,
           {check.input(0).shape[0], Extent::of(width)}};
@@ -175,12 +190,52 @@ std::int64_t heads_in_row(const Node& node, const Checker& check, std::int64_t p
              " values does not fit rows of " + std::to_string(found));
 }
 
+/// `name`, 0 or 1.
+void check_flag(const Node& node, std::string_view name) {
+  const std::int64_t found = integer(node, name);
+  if (found == 0 || found == 1) return;
+  fail_graph("attribute '" + std::string(name) + "' of " + std::string(op_name(node.op)) +
+             " must be 0 or 1, found " + std::to_string(found));
+}
+
+void check_relative_attributes(const Node& node) {
+  check_flag(node, "c2p");
+  check_flag(node, "p2c");
+  if (integer(node, "c2p") + integer(node, "p2c") == 0)
+    fail_graph("disentangled attention must have c2p = 1 or p2c = 1");
+  if (has(node, "norm_epsilon") && number(node, "norm_epsilon") < 0)
+    fail_graph("attribute 'norm_epsilon' of attention must not be negative");
+  const RelativeBuckets by = relative_buckets(node);
+  if (by.max_distance < 1 || by.max_distance > kMaxExtent / 2)
+    fail_graph("attribute 'max_distance' of attention must lie from 1 to " + std::to_string(kMaxExtent / 2));
+  if (by.buckets == 0 || (by.buckets >= 2 && by.buckets / 2 < by.max_distance - 1)) return;
+  fail_graph(
+      "attribute 'buckets' of attention must be 0, or at least 2 and half of it less than max_distance " +
+      std::to_string(by.max_distance) + " - 1, found " + std::to_string(by.buckets));
+}
+
+void check_relative_inputs(const Node& node, const Checker& check, std::int64_t hidden) {
+  const RelativeInputs at = relative_inputs(node);
+  check.matrix(at.table, 2 * relative_buckets(node).span(), hidden);
+  if (at.gamma) {
+    check.vector(at.gamma, hidden);
+    check.vector(at.gamma + 1, hidden);
+  }
+  for (const std::size_t weight : {at.key_weight, at.query_weight}) {
+    if (!weight) continue;
+    check.matrix(weight, hidden, hidden);
+    check.vector(weight + 1, hidden);
+  }
+}
+
 ResultType infer_attention(const Node& node, const Checker& check) {
   check.one_of("position", kPositionKinds);
   if (has(node, "queries")) check.one_of("queries", kQueries);
   const Extent queries =
       has(node, "queries") && text(node, "queries") == "first" ? Extent::sequences() : Extent::tokens();
-  const std::size_t extra = text(node, "position") == "bias" ? 1 : 0;
+  const bool disentangled = text(node, "position") == "disentangled";
+  if (disentangled) check_relative_attributes(node);
+  const std::size_t extra = position_inputs(node);
   check.count({1 + extra, 2 + extra, 3 + extra});
   const std::size_t inputs = node.inputs.size() - extra;
   const std::int64_t hidden = heads_in_row(node, check, inputs == 1 ? 3 : 1);
@@ -192,22 +247,15 @@ ResultType infer_attention(const Node& node, const Checker& check) {
   for (std::size_t i = 1; i < inputs; ++i) {
     check.expect(i, ElementType::f32, {Extent::tokens(), Extent::of(inputs == 2 ? 2 * hidden : hidden)});
   }
-  if (extra) check.table(inputs, integer(node, "heads"));
+  if (text(node, "position") == "bias") check.table(inputs, integer(node, "heads"));
+  if (disentangled) check_relative_inputs(node, check, hidden);
   number(node, "scale");
-  if (has(node, "format")) check.one_of("format", kFormats);
+  if (has(node, "format")) check.one_of("format", kAttentionFormats);
   if (text(node, "position") == "bias" && integer(node, "max_distance") < 1)
     fail_graph("attribute 'max_distance' of attention must be positive");
   if (integer(node, "window") < 0)
     fail_graph("attribute 'window' of attention must be 0 (all tokens) or positive");
   return {ElementType::f32, {queries, Extent::of(hidden)}};
-}
-
-/// `name`, 0 or 1.
-void check_flag(const Node& node, std::string_view name) {
-  const std::int64_t found = integer(node, name);
-  if (found == 0 || found == 1) return;
-  fail_graph("attribute '" + std::string(name) + "' of " + std::string(op_name(node.op)) +
-             " must be 0 or 1, found " + std::to_string(found));
 }
 
 ResultType infer_pool(const Node& node, const Checker& check) {
@@ -260,6 +308,18 @@ ResultType infer_concat(const Node& node, const Checker& check) {
   return {ElementType::f32, {check.input(0).shape[0], Extent::of(columns)}};
 }
 
+ResultType infer_unfold(const Node& node, const Checker& check) {
+  check.count({1});
+  const std::int64_t columns = check.rows(0, {ElementType::f32});
+  if (check.input(0).shape[0] != Extent::tokens()) fail_graph("unfold takes one row a token");
+  const std::int64_t kernel = integer(node, "kernel");
+  if (kernel < 1 || kernel % 2 == 0)
+    fail_graph("attribute 'kernel' of unfold must be odd and positive, found " + std::to_string(kernel));
+  if (kernel > kMaxExtent / columns)
+    fail_graph("unfold makes more than " + std::to_string(kMaxExtent) + " columns");
+  return {ElementType::f32, {Extent::tokens(), Extent::of(columns * kernel)}};
+}
+
 ResultType same_as_first(const Checker& check, ElementType type = ElementType::f32) {
   check.rows(0, {ElementType::f32});
   return {type, check.input(0).shape};
@@ -302,6 +362,8 @@ ResultType infer_result(const Graph& graph, const Node& node) {
       return infer_rotary(node, check);
     case Op::concat:
       return infer_concat(node, check);
+    case Op::unfold:
+      return infer_unfold(node, check);
     case Op::copy:
     case Op::l2_normalize:
       check.count({1});

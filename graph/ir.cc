@@ -3,15 +3,16 @@
 #include <algorithm>
 #include <array>
 
+#include "graph/relative_rows.h"
 #include "graph/verify.h"
 #include "nybble/error.h"
 
 namespace nybble::graph {
 namespace {
 
-constexpr std::array<std::string_view, 14> kOpNames = {
-    "embed_sum", "layernorm", "linear",        "add_bias", "add",    "activation", "gate",
-    "rotary",    "attention", "quantize_rows", "pool",     "concat", "copy",       "l2_normalize"};
+constexpr std::array<std::string_view, 15> kOpNames = {
+    "embed_sum", "layernorm",     "linear", "add_bias", "add",    "activation", "gate",        "rotary",
+    "attention", "quantize_rows", "pool",   "concat",   "unfold", "copy",       "l2_normalize"};
 
 ValueId append(Graph& graph, Value value) {
   graph.values.push_back(std::move(value));
@@ -70,9 +71,16 @@ std::int64_t integer(const Node& node, std::string_view name) { return typed<std
 double number(const Node& node, std::string_view name) { return typed<double>(node, name); }
 const std::string& text(const Node& node, std::string_view name) { return typed<std::string>(node, name); }
 bool has(const Node& node, std::string_view name) { return node.attributes.contains(name); }
+bool is_integer(const Node& node) { return has(node, "format") && text(node, "format").starts_with("int"); }
 
 bool has_residual(const Graph& graph, const Node& layernorm) {
   return graph.values[static_cast<std::size_t>(layernorm.inputs[1])].kind != ValueKind::weight;
+}
+
+std::size_t position_inputs(const Node& attention) {
+  const std::string& position = text(attention, "position");
+  if (position == "bias") return 1;
+  return position == "disentangled" ? relative_input_count(attention) : 0;
 }
 
 std::vector<std::size_t> readers(const Graph& graph, ValueId value) {

@@ -64,10 +64,11 @@ struct Value {
 enum class Op {
   embed_sum,  ///< (ids…, tables…), as many of one as of the other, 1 to 4 -> f32[tokens,H]: a row of each,
               ///< summed
-  layernorm,   ///< (x, gamma) or (x, gamma, beta) or, fused, with a residual behind x; `result` may be
-               ///< "f32_u8_rows"
-  linear,      ///< (x, weight) or, fused, (x, weight, bias): x·Wᵀ + bias, then `activation` if it has one;
-               ///< with both, in int8, `result` may be "u8_rows"
+  layernorm,  ///< (x, gamma) or (x, gamma, beta) or, fused, with a residual behind x; `result` may be
+              ///< "f32_u8_rows"
+  linear,     ///< (x, weight) or, fused, (x, weight, bias): x·Wᵀ + bias, then `activation` if it has one;
+           ///< with both, in integers, `result` may be "u8_rows". `format` "exact_f32", which importers give
+           ///< to layers of heads, keeps the file's weights
   add_bias,    ///< (x, bias)
   add,         ///< (x, y)
   activation,  ///< (x), `kind`
@@ -79,7 +80,8 @@ enum class Op {
   /// neighbours where `interleaved` = 1, else half of rotary_dim apart
   rotary,
   /// (q, k, v) or, merged, (q, kv) or (qkv); in integers where `format` is "int8". `position` is "none";
-  /// "alibi"; or "bias", with a table [buckets,heads] as last input and `max_distance`, by the buckets of T5.
+  /// "alibi"; "bias", with a table [buckets,heads] as last input and `max_distance`, by the buckets of T5; or
+  /// "disentangled" (relative_rows.h), with a table and what projects it behind q, k and v.
   /// With `window` = w > 0 a query sees the keys at most w away. With `queries` = "first" only the first
   /// token of each sequence is a query: q (merged with none) and the result have a row a sequence.
   attention,
@@ -88,7 +90,10 @@ enum class Op {
   /// `skip_prompt` = 1 over the tokens from Batch::pool_from on.
   pool,
   concat,  ///< (x, y, …): the columns of each, side by side
-  copy,    ///< (x) -> the same, where what made x cannot write it (lowering puts it in)
+  /// (x[tokens,n]) -> [tokens,n·kernel]: at c·kernel + t column c of the row t - (kernel - 1)/2 behind this
+  /// one in its sequence, 0 outside. A convolution along the tokens is a linear of it; `kernel` is odd
+  unfold,
+  copy,          ///< (x) -> the same, where what made x cannot write it (lowering puts it in)
   l2_normalize,  ///< (x)
 };
 
@@ -141,6 +146,10 @@ const std::string& text(const Node& node, std::string_view attribute);
 bool has(const Node& node, std::string_view attribute);
 /// Whether a layernorm adds a residual first: its input 1 is one where it is no weight.
 bool has_residual(const Graph& graph, const Node& layernorm);
+/// How many inputs an attention has behind q, k and v: what its `position` needs.
+std::size_t position_inputs(const Node& attention);
+/// Whether a linear, or an attention, has a `format` of integers.
+bool is_integer(const Node& node);
 
 // These three look at every node (or output): count first (passes/value_uses.h) where many values are asked
 // for.

@@ -67,6 +67,22 @@ struct GemmArgs {
   PackFormat format = {};  ///< of the pack; its bits are those of the entry
 };
 
+/// Arguments of a product of floats: y = x · Wᵀ + bias, for layers too small to be worth integers.
+struct LinearArgs {
+  const float* x;  ///< [m][ldx], k values a row
+  std::ptrdiff_t ldx;
+  const float* w;     ///< [columns n / 16, rounded up][k][16]: linear_floats(n, k), any value beyond column n
+  const float* bias;  ///< [n], or null for +0
+  int m, n, k;        ///< ≥ 1
+  float* y;           ///< [m][ldy], n values a row are written
+  std::ptrdiff_t ldy;
+};
+
+/// Floats of LinearArgs::w.
+constexpr std::size_t linear_floats(int n, int k) {
+  return static_cast<std::size_t>(round_up(n, 16)) * static_cast<std::size_t>(k);
+}
+
 /// Arguments of packing a layer's weights.
 struct PackArgs {
   const float* w;  ///< [n][ldw], k values a row, finite
@@ -274,6 +290,9 @@ struct KernelSet {
   void (*gemm_u8s5)(const GemmArgs& args) noexcept;  ///< per channel or in groups
   void (*gemm_u8s4)(const GemmArgs& args) noexcept;  ///< per channel or in groups
   void (*gemm_u4s4)(const GemmArgs& args) noexcept;  ///< 4-bit rows; per channel or in groups
+
+  /// A product of floats: from the bias one chain of fma, k ascending, for each value.
+  void (*linear_f32)(const LinearArgs& args) noexcept;
 
   // ---- making integers ----
   /// Quantizes x [m][ldx], k values a row, to u8 by row and block of row_block_depth(k). Writes q [m][ldq]

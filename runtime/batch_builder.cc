@@ -30,7 +30,7 @@ void BatchBuilder::add(std::span<const std::int32_t> ids, std::span<const std::i
                                          std::to_string(ids.size()));
   }
   check(ids, sizes_.vocabulary, "token ids", index);
-  check(types, sizes_.token_types, "token types", index);
+  if (sizes_.token_types > 0) check(types, sizes_.token_types, "token types", index);
   ids_.insert(ids_.end(), ids.begin(), ids.end());
   types_.insert(types_.end(), types.begin(), types.end());
   types_.resize(ids_.size());

@@ -7,6 +7,7 @@ const DistanceBias* StepBinder::distance_bias(int heads) {
   const std::string& position = graph::text(node_, "position");
   if (position == "none") return nullptr;
   step_.description.op += "+" + position;
+  if (position == "disentangled") return nullptr;
   if (position == "alibi") return &binding_.positions.alibi(heads);
   const ValueId table = node_.inputs.back();
   return &binding_.positions.buckets(value(table).name, binding_.constants.f32(table), heads,
@@ -14,16 +15,16 @@ const DistanceBias* StepBinder::distance_bias(int heads) {
 }
 
 void StepBinder::attention() {
-  const bool is_int8 = graph::has(node_, "format") && graph::text(node_, "format") == "int8";
-  step_.description.format = is_int8 ? "int8" : "f32";
-  named(is_int8 ? "attention_s8" : "attention_f32");
+  const bool is_integer = graph::is_integer(node_);
+  step_.description.format = is_integer ? "int8" : "f32";
+  named(is_integer ? "attention_s8" : "attention_f32");
   const int heads = static_cast<int>(graph::integer(node_, "heads"));
   kernels::AttentionArgs args{};
   args.head_dim = static_cast<int>(graph::integer(node_, "head_dim"));
   args.scale = static_cast<float>(graph::number(node_, "scale"));
   // Q, K and V, Q and KV, or QKV: each stands in the last input unless it has one of its own.
   const DistanceBias* bias = distance_bias(heads);
-  const std::size_t inputs = node_.inputs.size() - (graph::text(node_, "position") == "bias" ? 1 : 0);
+  const std::size_t inputs = node_.inputs.size() - graph::position_inputs(node_);
   const std::ptrdiff_t hidden = width();
   const Location q = in(0), k = in(std::min<std::size_t>(1, inputs - 1)), v = in(inputs - 1);
   const std::ptrdiff_t k_offset = inputs == 1 ? hidden : 0;
@@ -41,11 +42,19 @@ void StepBinder::attention() {
   if (window > 0) args.window = window;
   step_.description.window = window;
   step_.own_bytes =
-      is_int8 ? kernels::attention_s8_scratch_bytes(longest, args.head_dim, args.window)
-              : sizeof(float) * kernels::attention_scratch_floats(longest, args.head_dim, args.window);
-  const auto entry = is_int8 ? binding_.kernels.attention_s8 : binding_.kernels.attention_f32;
-  step_.run = [run = entry, args, bias, heads, q, k, v, k_offset, v_offset, first, q_by_sequence,
-               out = out()](const Task& task) {
+      is_integer ? kernels::attention_s8_scratch_bytes(longest, args.head_dim, args.window)
+                 : sizeof(float) * kernels::attention_scratch_floats(longest, args.head_dim, args.window);
+  const auto entry = is_integer ? binding_.kernels.attention_s8 : binding_.kernels.attention_f32;
+  const RelativeAttention* relative = binding_.relative[index_];
+  const std::size_t relative_own = (step_.own_bytes + 63) / 64 * 64;
+  if (relative != nullptr) {
+    step_.own_bytes = relative_own + relative->own_bytes();
+    step_.description.weight_bytes = relative->bytes();
+    step_.description.macs_per_position = relative->macs_per_position();
+    step_.description.positions = relative->positions();
+  }
+  step_.run = [run = entry, args, relative, relative_own, bias, heads, q, k, v, k_offset, v_offset, first,
+               q_by_sequence, out = out()](const Task& task) {
     const int sequence = task.begin / heads;
     const int row = task.batch.cu_seqlens[sequence];
     kernels::AttentionArgs call = args;
@@ -65,7 +74,11 @@ void StepBinder::attention() {
         call.bias = task.batch.key_bias + row;
         call.ld_bias = 0;
       }
-      run(call);
+      if (relative == nullptr) {
+        run(call);
+      } else {
+        relative->run(run, call, i % heads, task.own + relative_own);
+      }
     }
   };
 }

@@ -4,33 +4,37 @@
 namespace nybble::runtime {
 
 void StepBinder::linear() {
-  const bool is_int8 = graph::text(node_, "format") == "int8";
-  step_.description.format = is_int8 ? "int8" : "f32";
+  const std::string& format = graph::text(node_, "format");
+  step_.description.format = format == "exact_f32" ? "f32" : format;
   step_.description.macs_per_token = static_cast<double>(columns(node_.inputs[1])) * width();
   if (node_.inputs.size() == 3) step_.description.op += "+bias";
   if (graph::has(node_, "activation")) step_.description.op += "+" + graph::text(node_, "activation");
-  if (is_int8) {
-    linear_int8();
+  if (graph::is_integer(node_)) {
+    linear_integer();
+  } else if (format == "exact_f32") {
+    linear_exact();
   } else {
     linear_f32();
   }
 }
 
-void StepBinder::linear_int8() {
-  named("gemm_u8s8");
+void StepBinder::linear_integer() {
   const quant::PackedLinear& weights = *binding_.packed[index_];
+  const auto product = binding_.kernels.*weights.format().product;
+  named(weights.format().entry.data());
   step_.description.weight_bytes = weights.bytes();
   kernels::GemmArgs args{};
   args.b = weights.data();
+  args.format = weights.format().pack;
   args.n = weights.n();
   args.k = weights.k();
   args.panel_end = kernels::panel_count(args.n);
   args.lda = static_cast<std::ptrdiff_t>(home(node_.inputs[0]).codes.row_bytes);
-  if (value(node_.output).type == graph::ElementType::u8_rows) return quantized_linear(args);
+  if (value(node_.output).type == graph::ElementType::u8_rows) return quantized_linear(product, args);
   step_.panels = args.panel_end;
   args.ldc = stride(out());
   args.epilogue = epilogue();
-  step_.run = [run = binding_.kernels.gemm_u8s8, args, x = home(node_.inputs[0]), panels = step_.panels,
+  step_.run = [run = product, args, x = home(node_.inputs[0]), panels = step_.panels,
                out = out()](const Task& task) {
     kernels::GemmArgs call = args;
     call.panel_begin = task.panel_begin;
@@ -43,8 +47,8 @@ void StepBinder::linear_int8() {
   };
 }
 
-void StepBinder::quantized_linear(const kernels::GemmArgs& weights) {
-  const QuantizedLinear linear(binding_.kernels, weights, graph::text(node_, "activation"));
+void StepBinder::quantized_linear(QuantizedLinear::Product product, const kernels::GemmArgs& weights) {
+  const QuantizedLinear linear(binding_.kernels, product, weights, graph::text(node_, "activation"));
   step_.description.op += "+quantize";
   step_.own_bytes = linear.own_bytes();
   // One block is a whole row: tasks share out rows.
@@ -67,6 +71,24 @@ void StepBinder::linear_f32() {
     const int rows = task.end - task.begin;
     matmul.run(task.rows<float>(x), rows, task.rows<float>(out));
     if (epilogue) epilogue({task.rows<float>(out), stride(out), rows, n}, nullptr);
+  };
+}
+
+void StepBinder::linear_exact() {
+  named("linear_f32");
+  const ExactLinear& weights = *binding_.exact[index_];
+  step_.description.weight_bytes = weights.bytes();
+  kernels::LinearArgs args = weights.args();
+  args.ldx = stride(in(0));
+  args.ldy = stride(out());
+  step_.run = [run = binding_.kernels.linear_f32, args, x = in(0), out = out(),
+               epilogue = epilogue()](const Task& task) {
+    kernels::LinearArgs call = args;
+    call.x = task.rows<float>(x);
+    call.y = task.rows<float>(out);
+    call.m = task.end - task.begin;
+    run(call);
+    if (epilogue) epilogue({call.y, call.ldy, call.m, call.n}, nullptr);
   };
 }
 

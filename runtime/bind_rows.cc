@@ -168,6 +168,25 @@ void StepBinder::concat() {
   };
 }
 
+void StepBinder::unfold() {
+  step_.description.kernel = "copy";
+  const int n = columns(node_.inputs[0]), kernel = static_cast<int>(graph::integer(node_, "kernel"));
+  step_.run = [x = in(0), out = out(), n, kernel](const Task& task) {
+    const std::int32_t* borders = task.batch.cu_seqlens;
+    const std::int32_t* end = std::upper_bound(borders, borders + task.batch.sequences, task.begin);
+    float* to = task.rows<float>(out);
+    for (int row = task.begin; row < task.end; ++row, to += stride(out)) {
+      while (*end <= row) ++end;
+      for (int tap = 0; tap < kernel; ++tap) {
+        const int other = row + tap - kernel / 2;
+        const bool is_inside = other >= end[-1] && other < *end;
+        const float* from = is_inside ? task.row<float>(x, other) : nullptr;
+        for (int i = 0; i < n; ++i) to[i * kernel + tap] = is_inside ? from[i] : 0.0F;
+      }
+    }
+  };
+}
+
 void StepBinder::copy() {
   step_.description.kernel = "copy";
   step_.run = [x = in(0), out = out(), n = width()](const Task& task) { copy_rows(task, x, out, n); };

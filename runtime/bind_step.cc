@@ -41,6 +41,8 @@ void StepBinder::bind_op() {
       return pool();
     case Op::concat:
       return concat();
+    case Op::unfold:
+      return unfold();
     case Op::copy:
       return copy();
     case Op::l2_normalize:

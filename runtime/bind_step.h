@@ -5,6 +5,7 @@
 #include "runtime/lowering.h"
 #include "runtime/plan.h"
 #include "runtime/position_tables.h"
+#include "runtime/relative_attention.h"
 #include "runtime/value_homes.h"
 
 namespace nybble::runtime {
@@ -15,11 +16,14 @@ struct Binding {
   const std::vector<ValueHome>& homes;
   const kernels::KernelSet& kernels;
   Constants& constants;
-  /// By node: the packed weights of an int8 linear, or the primitives of an f32 one.
+  /// By node: the packed weights of a linear in integers, the primitives of an f32 one, the floats of an
+  /// exact_f32 one.
   const std::vector<const quant::PackedLinear*>& packed;
   const std::vector<const OnednnMatmul*>& matmuls;
+  const std::vector<const ExactLinear*>& exact;
   PositionTables& positions;
-  int longest;  ///< most tokens of a sequence
+  const std::vector<const RelativeAttention*>& relative;  ///< by node, of those that are disentangled
+  int longest;                                            ///< most tokens of a sequence
 };
 
 /// Binds node `index`. Throws Error{unsupported_model} for what has no kernel.

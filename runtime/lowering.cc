@@ -18,8 +18,11 @@ using graph::Op;
 
 /// The weights of linears, one entry a node (empty for other ops, and where `same_as` names another node).
 struct LinearWeights {
+  quant::Pages pages;  // packs in the order of use: what fetches beyond the end of one fetches the next one
+  std::vector<std::size_t> offsets;
   std::vector<std::unique_ptr<quant::PackedLinear>> packed;
   std::vector<std::unique_ptr<OnednnMatmul>> matmuls;
+  std::vector<std::unique_ptr<ExactLinear>> exact;
   std::vector<std::size_t> same_as;  ///< the first node of the same weights, formats and strides
 };
 
@@ -58,6 +61,31 @@ std::vector<quant::SourceRows> sources_of(const graph::Value& weight, const Weig
   return sources;
 }
 
+bool keeps_file_weights(const Node& linear) {
+  return graph::has(linear, "format") && graph::text(linear, "format") == "exact_f32";
+}
+
+bool is_packed(const Node& node) { return node.op == Op::linear && graph::is_integer(node); }
+
+/// Bytes of the pack of a linear, so that the next one is aligned as it is.
+std::size_t pack_bytes(const Graph& graph, const Node& node) {
+  const graph::Value& weight = graph.values[static_cast<std::size_t>(node.inputs[1])];
+  const std::size_t bytes =
+      kernels::packed_bytes(static_cast<int>(weight.shape[0].size), static_cast<int>(weight.shape[1].size),
+                            quant::find_integer_format(graph::text(node, "format"))->pack);
+  return (bytes + 63) / 64 * 64;
+}
+
+/// Memory for all packs, and where each stands; `out.same_as` is set.
+void reserve_packs(const Graph& graph, LinearWeights& out) {
+  std::size_t bytes = 0;
+  for (std::size_t i = 0; i < graph.nodes.size(); ++i) {
+    out.offsets.push_back(bytes);
+    if (is_packed(graph.nodes[i]) && out.same_as[i] == i) bytes += pack_bytes(graph, graph.nodes[i]);
+  }
+  out.pages = quant::Pages(bytes);
+}
+
 /// Reads the weights of linear `index`, makes what its format needs, and gives the FP32 pages back.
 void load_linear(const Graph& graph, std::size_t index, const std::vector<ValueHome>& homes,
                  const Constants& constants, const Weights& weights, const kernels::KernelSet& kernels,
@@ -69,15 +97,19 @@ void load_linear(const Graph& graph, std::size_t index, const std::vector<ValueH
   std::vector<float> scratch, bias_scratch;
   const std::span<const float> bias =
       node.inputs.size() == 3 ? constants.read(node.inputs[2], bias_scratch) : std::span<const float>();
-  if (graph::text(node, "format") == "int8") {
+  if (is_packed(node)) {
     const auto bias_sources =
         bias.empty() ? std::vector<quant::SourceRows>()
                      : sources_of(graph.values[static_cast<std::size_t>(node.inputs[2])], weights);
     const auto rows = [&](int begin, int end) {
       return constants.read_rows(node.inputs[1], begin, end, scratch);
     };
-    out.packed[index] = std::make_unique<quant::PackedLinear>(kernels, rows, n, k, bias,
-                                                              sources_of(weight, weights), bias_sources);
+    const quant::IntegerFormat& format = *quant::find_integer_format(graph::text(node, "format"));
+    out.packed[index] =
+        std::make_unique<quant::PackedLinear>(kernels, format, rows, n, k, bias, sources_of(weight, weights),
+                                              bias_sources, out.pages.data() + out.offsets[index]);
+  } else if (keeps_file_weights(node)) {
+    out.exact[index] = std::make_unique<ExactLinear>(constants.read(node.inputs[1], scratch), bias, n, k);
   } else {
     const auto stride = [&](graph::ValueId id) {
       return static_cast<std::ptrdiff_t>(homes[static_cast<std::size_t>(id)].data.row_bytes / sizeof(float));
@@ -94,7 +126,9 @@ LinearWeights load_linears(const Graph& graph, const std::vector<ValueHome>& hom
   LinearWeights result;
   result.packed.resize(graph.nodes.size());
   result.matmuls.resize(graph.nodes.size());
+  result.exact.resize(graph.nodes.size());
   result.same_as = find_equal_linears(graph, homes);
+  reserve_packs(graph, result);
   scheduler.parallel_for(static_cast<int>(graph.nodes.size()), [&](int i, int) {
     const auto index = static_cast<std::size_t>(i);
     if (graph.nodes[index].op == Op::linear && result.same_as[index] == index)
@@ -103,16 +137,12 @@ LinearWeights load_linears(const Graph& graph, const std::vector<ValueHome>& hom
   return result;
 }
 
-bool is_integer(const Node& attention) {
-  return graph::has(attention, "format") && graph::text(attention, "format") == "int8";
-}
-
 /// The sums of integer attention are exact up to here (docs/numerics.md).
 constexpr int kLongestIntegerAttention = 65536;
 
 void check_attention(const Node& node, const LoweringOptions& options) {
   const std::int64_t head_dim = graph::integer(node, "head_dim");
-  if (!is_integer(node) ||
+  if (!graph::is_integer(node) ||
       (options.longest <= kLongestIntegerAttention && head_dim <= kLongestIntegerAttention))
     return;
   throw Error(
@@ -134,11 +164,42 @@ void check_lowerable(const Graph& graph, const LoweringOptions& options) {
     if (!graph::has(node, "format")) {
       throw Error(ErrorCode::bad_input, "a linear has no weight format: the pass assign_formats is needed");
     }
-    if (graph::is_output(graph, node.output)) {
+    if (graph::is_output(graph, node.output) && !keeps_file_weights(node)) {
       throw Error(ErrorCode::unsupported_model,
                   "graph " + graph.name + ": a linear's result cannot be the output");
     }
   }
+}
+
+bool is_disentangled(const Node& node) {
+  return node.op == Op::attention && graph::text(node, "position") == "disentangled";
+}
+
+/// By node, empty for those of other kinds.
+std::vector<std::unique_ptr<RelativeAttention>> load_relative(const Graph& graph, const Constants& constants,
+                                                              const Weights& weights,
+                                                              const LoweringOptions& options,
+                                                              const Scheduler& scheduler) {
+  std::vector<std::unique_ptr<RelativeAttention>> result(graph.nodes.size());
+  scheduler.parallel_for(static_cast<int>(graph.nodes.size()), [&](int i, int) {
+    const auto index = static_cast<std::size_t>(i);
+    const Node& node = graph.nodes[index];
+    if (!is_disentangled(node)) return;
+    result[index] = std::make_unique<RelativeAttention>(graph, node, constants, weights, *options.kernels,
+                                                        options.longest);
+    for (std::size_t at = node.inputs.size() - graph::position_inputs(node); at < node.inputs.size(); ++at)
+      constants.release(node.inputs[at]);
+  });
+  return result;
+}
+
+/// Of the rows of floats that the graph takes.
+int input_columns(const Graph& graph) {
+  for (const graph::Value& value : graph.values) {
+    if (value.kind == graph::ValueKind::input && value.type == graph::ElementType::f32)
+      return static_cast<int>(value.shape[1].size);
+  }
+  return 0;
 }
 
 /// What a thread needs for the step that needs most.
@@ -192,9 +253,13 @@ LoweredModel lower(const Graph& graph, const Weights& weights, const LoweringOpt
       load_linears(graph, places.homes, *model.constants, weights, *options.kernels, scheduler);
   const auto packed = pointers(linears.packed, linears.same_as);
   const auto matmuls = pointers(linears.matmuls, linears.same_as);
+  const auto exact = pointers(linears.exact, linears.same_as);
   model.positions = std::make_unique<PositionTables>(options.longest);
-  const Binding binding{graph,  places.homes, *options.kernels, *model.constants,
-                        packed, matmuls,      *model.positions, options.longest};
+  auto relative = load_relative(graph, *model.constants, weights, options, scheduler);
+  std::vector<const RelativeAttention*> relative_of_nodes;
+  for (const auto& owner : relative) relative_of_nodes.push_back(owner.get());
+  const Binding binding{graph,   places.homes, *options.kernels, *model.constants,  packed,
+                        matmuls, exact,        *model.positions, relative_of_nodes, options.longest};
   for (const StageNodes& nodes : stages) model.plan.stages.push_back(bind_stage(binding, nodes));
 
   model.plan.max_tokens = options.max_tokens;
@@ -204,9 +269,13 @@ LoweredModel lower(const Graph& graph, const Weights& weights, const LoweringOpt
   model.plan.own_bytes = most_own_bytes(model.plan);
   const graph::Value& output = graph.values[static_cast<std::size_t>(graph.outputs[0].value)];
   model.plan.output_per_token = output.shape[0].kind == graph::Extent::Kind::tokens;
+  model.plan.input_columns = input_columns(graph);
   model.plan.output_columns = static_cast<int>(output.shape[1].size);
+  model.pages = std::move(linears.pages);
   keep(linears.packed, model.packed, model.linear_bytes);
   keep(linears.matmuls, model.matmuls, model.linear_bytes);
+  keep(relative, model.relative, model.linear_bytes);
+  keep(linears.exact, model.exact, model.linear_bytes);
   model.plan.weights_cached = model.linear_bytes < options.l3_bytes;
   model.table_bytes = model.constants->f32_bytes() + model.positions->bytes();
   return model;

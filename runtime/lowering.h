@@ -7,9 +7,12 @@
 
 #include "graph/ir.h"
 #include "kernels/kernel_set.h"
+#include "quant/pages.h"
 #include "runtime/constants.h"
+#include "runtime/exact_linear.h"
 #include "runtime/plan.h"
 #include "runtime/position_tables.h"
+#include "runtime/relative_attention.h"
 #include "runtime/scheduler.h"
 
 namespace nybble::runtime {
@@ -27,15 +30,18 @@ struct LoweredModel {
   Plan plan;
   std::unique_ptr<Constants> constants;
   std::unique_ptr<PositionTables> positions;
+  quant::Pages pages;  ///< in which `packed` lie, one after the other
   std::vector<std::unique_ptr<quant::PackedLinear>> packed;
   std::vector<std::unique_ptr<OnednnMatmul>> matmuls;
-  std::size_t linear_bytes = 0;  ///< of packed and matmuls
+  std::vector<std::unique_ptr<RelativeAttention>> relative;
+  std::vector<std::unique_ptr<ExactLinear>> exact;
+  std::size_t linear_bytes = 0;  ///< of packed, matmuls, relative and exact
   std::size_t table_bytes = 0;   ///< of everything else
 };
 
 /// Lowers a verified graph to which all passes were applied that its formats need. Quantizes and packs on
-/// `scheduler`'s threads and gives the FP32 pages back. Throws Error{unsupported_model} for INT8
-/// weights that are not finite.
+/// `scheduler`'s threads and gives the FP32 pages back. Throws Error{unsupported_model} for weights
+/// in integers that are not finite.
 LoweredModel lower(const graph::Graph& graph, const Weights& weights, const LoweringOptions& options,
                    const Scheduler& scheduler);
 

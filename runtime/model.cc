@@ -20,10 +20,16 @@ namespace {
 
 using runtime::ModelFolder;
 
+/// Weights names them in the graph's order.
+graph::WeightFormat format_of(Weights weights) {
+  static_assert(static_cast<int>(Weights::int4) == static_cast<int>(graph::WeightFormat::int4));
+  static_assert(std::size(kAllWeights) == 1 + quant::kIntegerFormats.size());
+  return static_cast<graph::WeightFormat>(weights);
+}
+
 graph::PassRun pass_run(const LoadOptions& options) {
   graph::PassRun run;
-  run.settings.weights =
-      options.weights == Weights::int8 ? graph::WeightFormat::int8 : graph::WeightFormat::f32;
+  run.settings.weights = format_of(options.weights);
   run.disabled.insert(options.disabled_passes.begin(), options.disabled_passes.end());
   if (options.on_pass) {
     run.observer = [&options](std::string_view name, const graph::Graph& graph) {
@@ -198,7 +204,7 @@ Model Model::load(std::string_view model, const LoadOptions& options) {
   fill_sizes(impl->sizes, info);
   info.weights = options.weights;
   info.isa = kernels.name;
-  info.bits = options.weights == Weights::int8 ? "exact (numerics 2)" : "machine-dependent";
+  info.bits = options.weights == Weights::f32 ? "machine-dependent" : "exact (numerics 2)";
 
   impl->batch_tokens = options.batch_tokens.value_or(default_batch_tokens(info.threads));
   runtime::LoweringOptions lowering;
@@ -223,6 +229,8 @@ Model Model::load(std::string_view model, const LoadOptions& options) {
   result.impl_ = std::move(impl);
   return result;
 }
+
+std::string_view weights_name(Weights weights) { return graph::format_name(format_of(weights)); }
 
 std::vector<std::string> pass_names() {
   std::vector<std::string> names;

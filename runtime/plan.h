@@ -28,6 +28,7 @@ struct Batch {
   int sequences = 0;
   float* out = nullptr;              ///< rows of the output, no gaps
   StepObserver* observer = nullptr;  ///< is told of every step, if there is one (step_observer.h)
+  const float* rows = nullptr;       ///< of a graph that takes rows of floats: these, no gaps
   /// [sequences]: the first token, counted from the sequence's own, that a pool which leaves prompts out
   /// takes; null: 0 for all.
   const std::int32_t* pool_from = nullptr;
@@ -52,6 +53,7 @@ struct Location {
     workspace,  ///< a row for every token, or sequence, of the batch
     scratch,    ///< rows of the task's block only, gone with the stage
     output,     ///< the caller's rows
+    input,      ///< the rows that the caller gives
   };
   Home home = Home::workspace;
   std::size_t offset = 0;     ///< bytes from the start of the home, for each row that the home has room for
@@ -83,7 +85,9 @@ struct Task {
   template <class T>
   T* row(const Location& location, int row) const {
     if (location.home == Location::Home::workspace) return reinterpret_cast<T*>(at(workspace, location, row));
-    return reinterpret_cast<T*>(reinterpret_cast<std::byte*>(batch.out) +
+    // No step writes to the graph's inputs.
+    float* callers = location.home == Location::Home::input ? const_cast<float*>(batch.rows) : batch.out;
+    return reinterpret_cast<T*>(reinterpret_cast<std::byte*>(callers) +
                                 static_cast<std::size_t>(row) * location.row_bytes);
   }
 
@@ -111,14 +115,16 @@ struct RowPass {
 struct StepDescription {
   std::string op;      ///< the graph's op, with what was fused into it
   std::string shape;   ///< inputs -> output
-  std::string format;  ///< of the weights: "int8", "f32", or empty
+  std::string format;  ///< of the weights: "int8", "int4", "f32" …, or empty
   std::string kernel;  ///< kernel or primitive by name
   std::size_t weight_bytes = 0;
   /// Multiplications of a linear for a row: a token, or in a stage over sequences a sequence.
   double macs_per_token = 0;
-  double macs_per_pair = 0;  ///< of attention, for each pair of tokens of a sequence
-  int window = 0;            ///< of attention: only the pairs at most so far from each other; 0: all
-  double macs_per_key = 0;   ///< of attention with one query a sequence, for each token
+  double macs_per_pair = 0;      ///< of attention, for each pair of tokens of a sequence
+  double macs_per_position = 0;  ///< of disentangled attention, for each token and relative position it sees
+  int positions = 0;             ///< most relative positions
+  int window = 0;                ///< of attention: only the pairs at most so far from each other; 0: all
+  double macs_per_key = 0;       ///< of attention with one query a sequence, for each token
   /// What a step must read and write beside its weights, wherever that lies: for each row that is a token's,
   /// and for each that is a sequence's.
   std::size_t bytes_per_token = 0, bytes_per_sequence = 0;
@@ -153,6 +159,7 @@ struct Plan {
   std::size_t scratch_row_bytes = 0;  ///< of scratch, for each row
   std::size_t own_bytes = 0;          ///< that a task needs for itself
   int output_columns = 0;
+  int input_columns = 0;          ///< of the rows that the caller gives; 0: it gives ids
   bool weights_cached = true;     ///< all weights of the linears fit the last level of cache
   bool output_per_token = false;  ///< a row of output a token; else a row a sequence
 };

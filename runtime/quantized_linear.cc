@@ -16,9 +16,9 @@ kernels::TileEpilogue epilogue_of(const kernels::KernelSet& kernels, const std::
 
 }  // namespace
 
-QuantizedLinear::QuantizedLinear(const kernels::KernelSet& kernels, const kernels::GemmArgs& weights,
-                                 const std::string& activation)
-    : weights_(weights), product_(kernels.gemm_u8s8) {
+QuantizedLinear::QuantizedLinear(const kernels::KernelSet& kernels, Product product,
+                                 const kernels::GemmArgs& weights, const std::string& activation)
+    : weights_(weights), product_(product) {
   if (activation == "gelu_erf_q") {
     activate_ = kernels.gelu_quantize_rows_u8;
   } else {

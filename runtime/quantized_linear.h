@@ -13,8 +13,9 @@ namespace nybble::runtime {
 /// the weights of the block.
 class QuantizedLinear {
  public:
-  /// `weights` as for the product alone, of all panels; `activation` as the graph names it.
-  QuantizedLinear(const kernels::KernelSet& kernels, const kernels::GemmArgs& weights,
+  using Product = void (*)(const kernels::GemmArgs&) noexcept;
+  /// `weights` as for `product` alone, of all panels; `activation` as the graph names it.
+  QuantizedLinear(const kernels::KernelSet& kernels, Product product, const kernels::GemmArgs& weights,
                   const std::string& activation);
 
   /// Blocks of columns, which several tasks may share out.
@@ -42,7 +43,7 @@ class QuantizedLinear {
   std::ptrdiff_t stride() const { return kernels::padded_columns(depth()); }
 
   kernels::GemmArgs weights_;
-  decltype(kernels::KernelSet::gemm_u8s8) product_;
+  Product product_;
   /// One of these: activates and quantizes; or quantizes what the product's epilogue has activated.
   decltype(kernels::KernelSet::gelu_quantize_rows_u8) activate_ = nullptr;
   decltype(kernels::KernelSet::quantize_ranged_u8) quantize_ = nullptr;

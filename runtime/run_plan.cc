@@ -225,15 +225,18 @@ Batch sequences_of(const Plan& plan, const Batch& batch, int first, int count, s
   const std::int32_t row = batch.cu_seqlens[first];
   for (int i = 0; i <= count; ++i) borders[i] = batch.cu_seqlens[first + i] - row;
   Batch part = batch;
-  part.ids += row;
-  part.positions += row;
-  part.types += row;
+  if (part.ids) {
+    part.ids += row;
+    part.positions += row;
+    part.types += row;
+  }
   part.cu_seqlens = borders;
   part.order = nullptr;
   if (batch.pool_from) part.pool_from += first;
   if (batch.key_bias) part.key_bias += row;
   part.tokens = borders[count];
   part.sequences = count;
+  if (part.rows) part.rows += static_cast<std::ptrdiff_t>(row) * plan.input_columns;
   part.out += static_cast<std::ptrdiff_t>(plan.output_per_token ? row : first) * plan.output_columns;
   return part;
 }

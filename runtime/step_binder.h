@@ -58,12 +58,14 @@ class StepBinder {
   void add();
   void quantize_rows();
   void concat();
+  void unfold();
   void copy();
 
   void linear();
-  void linear_int8();
-  void quantized_linear(const kernels::GemmArgs& weights);
+  void linear_integer();
+  void quantized_linear(QuantizedLinear::Product product, const kernels::GemmArgs& weights);
   void linear_f32();
+  void linear_exact();
   kernels::TileEpilogue epilogue() const;
 
   /// The biases that attention adds to its scores, or null.

@@ -8,11 +8,13 @@
 namespace nybble::runtime {
 namespace {
 
-// A block's tile has 6 rows; 192 rows already read each weight panel 32 times from the cache.
+// A block's tile has 6 rows, and a group of 128 tokens is a block: 42 rows of a BERT-base, whose scratch
+// would leave L2 room for the panels, take 5 % longer, for weights come from L3 or memory once a block. 174
+// rows are no faster than 132.
 constexpr int kTileRows = 6;
-constexpr int kMostBlockRows = 192;
-// The scratch of a block shares L2 with the panels that stream through it.
-constexpr double kL2Share = 0.6;
+constexpr int kMostBlockRows = 132;
+// The scratch of a block, of which a step needs a part. 132 rows of a BERT-base are 1.6 MB.
+constexpr double kL2Share = 2;
 
 StageKind kind_of(const graph::Graph& graph, const graph::Node& node) {
   if (node.op == graph::Op::attention) return StageKind::attention;
@@ -130,14 +132,26 @@ bool reads_codes(const graph::Graph& graph, const graph::Node& node, std::size_t
   const graph::Value& value = graph.values[static_cast<std::size_t>(node.inputs[i])];
   if (value.type == graph::ElementType::u8_rows) return true;
   return value.type == graph::ElementType::f32_u8_rows && node.op == graph::Op::linear && i == 0 &&
-         graph::text(node, "format") == "int8";
+         graph::is_integer(node);
 }
+
+namespace {
+
+/// Whether `node` reads other tokens' rows that nodes from `first` on make.
+bool reads_rows_of_stage(const graph::Graph& graph, const graph::Node& node, std::size_t first) {
+  if (node.op != graph::Op::unfold) return false;
+  const std::ptrdiff_t made_by = graph::maker(graph, node.inputs[0]);
+  return made_by >= static_cast<std::ptrdiff_t>(first);
+}
+
+}  // namespace
 
 std::vector<StageNodes> group_stages(const graph::Graph& graph) {
   std::vector<StageNodes> stages;
   for (std::size_t i = 0; i < graph.nodes.size(); ++i) {
     const StageKind kind = kind_of(graph, graph.nodes[i]);
-    if (stages.empty() || stages.back().kind != kind || kind == StageKind::attention)
+    if (stages.empty() || stages.back().kind != kind || kind == StageKind::attention ||
+        reads_rows_of_stage(graph, graph.nodes[i], stages.back().begin))
       stages.push_back({kind, i, i});
     stages.back().end = i + 1;
   }
@@ -156,6 +170,10 @@ ValueHomes place_values(const graph::Graph& graph, const std::vector<StageNodes>
   result.homes.resize(graph.values.size());
   for (std::size_t i = 0; i < graph.values.size(); ++i) {
     const graph::Value& value = graph.values[i];
+    if (value.kind == graph::ValueKind::input && value.type == graph::ElementType::f32) {
+      const auto columns = static_cast<std::size_t>(value.shape[1].size);
+      result.homes[i].data = {Location::Home::input, 0, columns * sizeof(float)};
+    }
     if (value.kind != graph::ValueKind::result || taken_over[i] >= 0) continue;
     if (graph::is_output(graph, static_cast<graph::ValueId>(i))) {
       const auto columns = static_cast<std::size_t>(value.shape[1].size);

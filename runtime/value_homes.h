@@ -28,7 +28,7 @@ struct ValueHome {
 bool reads_codes(const graph::Graph& graph, const graph::Node& node, std::size_t i);
 
 struct ValueHomes {
-  std::vector<ValueHome> homes;       ///< by ValueId; unused for inputs and weights
+  std::vector<ValueHome> homes;       ///< by ValueId; unused for ids and weights
   std::size_t row_bytes = 0;          ///< of a workspace, for each row
   std::size_t scratch_row_bytes = 0;  ///< of scratch, for each row
   int block_rows = 0;

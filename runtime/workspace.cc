@@ -1,7 +1,5 @@
 #include "runtime/workspace.h"
 
-#include <new>
-
 namespace nybble::runtime {
 namespace {
 
@@ -48,15 +46,14 @@ Workspace::Workspace(const Plan& plan, int threads)
   const std::size_t all_scratch = aligned(scratch_row_bytes_ * size(block_rows_) * size(threads));
   const std::size_t all_own = own_bytes_ * size(threads);
   const std::size_t all_borders = sizeof(std::int32_t) * size(rows_ + most_groups);
-  memory_.reset(static_cast<std::byte*>(
-      ::operator new[](all_rows + all_scratch + all_own + all_borders, std::align_val_t{64})));
-  scratch_ = memory_.get() + all_rows;
+  memory_ = quant::Pages(all_rows + all_scratch + all_own + all_borders);
+  scratch_ = memory_.data() + all_rows;
   own_ = scratch_ + all_scratch;
   borders_ = own_ + all_own;
 }
 
 RowMemory Workspace::rows(int first, int rows) const noexcept {
-  return {memory_.get() + row_bytes_ * size(first), padded_rows(rows)};
+  return {memory_.data() + row_bytes_ * size(first), padded_rows(rows)};
 }
 
 RowMemory Workspace::scratch(int member) const noexcept {

@@ -2,9 +2,9 @@
 #pragma once
 
 #include <cstddef>
-#include <memory>
 #include <vector>
 
+#include "quant/pages.h"
 #include "runtime/plan.h"
 #include "runtime/sequence_groups.h"
 
@@ -35,12 +35,9 @@ class Workspace {
   RunCosts costs;
 
  private:
-  struct Free {
-    void operator()(std::byte* memory) const noexcept { ::operator delete[](memory, std::align_val_t{64}); }
-  };
   std::size_t row_bytes_, scratch_row_bytes_, own_bytes_;
   int threads_, block_rows_, rows_;
-  std::unique_ptr<std::byte[], Free> memory_;
+  quant::Pages memory_;
   std::byte *scratch_, *own_, *borders_;
 };
 

@@ -42,14 +42,33 @@ std::string shape_text(const std::vector<std::int64_t>& shape) {
   return text + (shape.size() > kMostExtents ? ", ...]" : "]");
 }
 
+void add_words(std::string_view text, std::vector<std::string>& words) {
+  constexpr std::string_view kBetween = "| ";
+  for (std::size_t end = 0, begin; (begin = text.find_first_not_of(kBetween, end)) != text.npos;) {
+    end = std::min(text.find_first_of(kBetween, begin), text.size());
+    words.emplace_back(text.substr(begin, end - begin));
+  }
+}
+
 }  // namespace
 
+ConfigReader::ConfigReader(const ImportSource& source)
+    : file_(&source.config_name), values_(&source.config) {}
+
+ConfigReader::ConfigReader(const ConfigReader& outer, std::string_view key, const nlohmann::json& object)
+    : file_(outer.file_), values_(&object), path_(outer.path_ + std::string(key) + ".") {}
+
 void ConfigReader::fail(std::string_view key, const std::string& expected, const std::string& found) const {
-  unsupported(source_.config_name + ": " + std::string(key) + ": expected " + expected + ", found " + found);
+  unsupported(*file_ + ": " + path_ + std::string(key) + ": expected " + expected + ", found " + found);
+}
+
+void ConfigReader::fail_text(std::string_view key, const std::string& expected,
+                             std::string_view found) const {
+  fail(key, expected, shown(found));
 }
 
 void ConfigReader::fail_whole(const std::string& expected) const {
-  unsupported(source_.config_name + ": expected " + expected + ", found " + shown(source_.config));
+  unsupported(*file_ + ": expected " + expected + ", found " + shown(*values_));
 }
 
 void ConfigReader::fail_one_of(std::string_view key, std::span<const std::string_view> expected,
@@ -60,19 +79,21 @@ void ConfigReader::fail_one_of(std::string_view key, std::span<const std::string
   fail(key, expected.size() == 1 ? list : "one of " + list, shown(found));
 }
 
+bool ConfigReader::contains(std::string_view key) const { return find(*values_, key) != nullptr; }
+
 std::string ConfigReader::string(std::string_view key) const {
-  const nlohmann::json* value = find(source_.config, key);
+  const nlohmann::json* value = find(*values_, key);
   if (!value) fail(key, "a string", "nothing");
   if (!value->is_string()) fail(key, "a string", shown(*value));
   return value->get<std::string>();
 }
 
 std::string ConfigReader::string_or(std::string_view key, std::string_view otherwise) const {
-  return find(source_.config, key) ? string(key) : std::string(otherwise);
+  return find(*values_, key) ? string(key) : std::string(otherwise);
 }
 
 std::int64_t ConfigReader::integer(std::string_view key, std::int64_t least, std::int64_t most) const {
-  const nlohmann::json* value = find(source_.config, key);
+  const nlohmann::json* value = find(*values_, key);
   const std::string expected = "an integer from " + std::to_string(least) + " to " + std::to_string(most);
   if (!value) fail(key, expected, "nothing");
   if (!value->is_number_integer()) fail(key, expected, shown(*value));
@@ -83,8 +104,28 @@ std::int64_t ConfigReader::integer(std::string_view key, std::int64_t least, std
   return value->get<std::int64_t>();
 }
 
+std::int64_t ConfigReader::integer_or(std::string_view key, std::int64_t otherwise, std::int64_t least,
+                                      std::int64_t most) const {
+  return find(*values_, key) ? integer(key, least, most) : otherwise;
+}
+
+std::vector<std::string> ConfigReader::words(std::string_view key) const {
+  const nlohmann::json* value = find(*values_, key);
+  if (!value) return {};
+  std::vector<std::string> result;
+  if (!value->is_array()) {
+    add_words(string(key), result);
+    return result;
+  }
+  for (const nlohmann::json& element : *value) {
+    if (!element.is_string()) fail(key, "strings", shown(element));
+    add_words(element.get_ref<const std::string&>(), result);
+  }
+  return result;
+}
+
 double ConfigReader::number_or(std::string_view key, double otherwise, double least, double most) const {
-  const nlohmann::json* value = find(source_.config, key);
+  const nlohmann::json* value = find(*values_, key);
   if (!value) return otherwise;
   const double found = value->is_number() ? value->get<double>() : std::nan("");
   if (found >= least && found <= most) return found;
@@ -94,10 +135,41 @@ double ConfigReader::number_or(std::string_view key, double otherwise, double le
 }
 
 bool ConfigReader::boolean_or(std::string_view key, bool otherwise) const {
-  const nlohmann::json* value = find(source_.config, key);
+  const nlohmann::json* value = find(*values_, key);
   if (!value) return otherwise;
   if (!value->is_boolean()) fail(key, "true or false", shown(*value));
   return value->get<bool>();
+}
+
+std::vector<std::string> ConfigReader::strings(std::string_view key) const {
+  const nlohmann::json* value = find(*values_, key);
+  if (!value || !value->is_array()) fail(key, "an array of strings", value ? shown(*value) : "nothing");
+  std::vector<std::string> result;
+  for (const nlohmann::json& element : *value) {
+    if (!element.is_string()) fail(key, "an array of strings", "one with " + shown(element));
+    result.push_back(element.get<std::string>());
+  }
+  return result;
+}
+
+std::optional<ConfigReader> ConfigReader::object(std::string_view key) const {
+  const nlohmann::json* value = find(*values_, key);
+  if (!value) return std::nullopt;
+  if (!value->is_object()) fail(key, "an object", shown(*value));
+  return ConfigReader(*this, key, *value);
+}
+
+std::string ConfigReader::custom_class() const {
+  const nlohmann::json* map = find(*values_, "auto_map");
+  if (!map) return "";
+  if (!map->is_object()) fail("auto_map", "an object", shown(*map));
+  for (const auto& [key, value] : map->items()) {  // in order: AutoModel before AutoModelForMaskedLM
+    if (!key.starts_with("AutoModel")) continue;
+    if (!value.is_string()) fail("auto_map", "a class by name for " + key, shown(value));
+    const std::string name = value.get<std::string>();
+    return name.substr(name.rfind('.') + 1);
+  }
+  return "";
 }
 
 bool WeightReader::contains(std::string_view tensor) const {
@@ -125,6 +197,14 @@ void WeightReader::check(const std::string& tensor, const std::vector<std::int64
 ValueId WeightReader::weight(const std::string& name, const std::string& tensor,
                              const std::vector<std::int64_t>& shape) {
   return stacked(name, {tensor}, shape);
+}
+
+ValueId WeightReader::rows(const std::string& name, const std::string& tensor,
+                           const std::vector<std::int64_t>& shape) {
+  check(tensor, shape);
+  std::int64_t columns = 1;
+  for (std::size_t i = 1; i < shape.size(); ++i) columns *= shape[i];
+  return add_weight(graph_, name, {Extent::of(shape[0]), Extent::of(columns)}, {tensor});
 }
 
 ValueId WeightReader::stacked(const std::string& name, const std::vector<std::string>& tensors,

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -16,24 +17,43 @@ namespace nybble::graph {
 /// null counts as missing. `source` must outlive the reader.
 class ConfigReader {
  public:
-  explicit ConfigReader(const ImportSource& source) : source_(source) {}
+  explicit ConfigReader(const ImportSource& source);
 
+  bool contains(std::string_view key) const;
   std::string string(std::string_view key) const;
   std::string string_or(std::string_view key, std::string_view otherwise) const;
   /// An integer in [least, most].
   std::int64_t integer(std::string_view key, std::int64_t least, std::int64_t most) const;
+  std::int64_t integer_or(std::string_view key, std::int64_t otherwise, std::int64_t least,
+                          std::int64_t most) const;
+  /// The words of "a|b", or of a list of such; none where the key is missing.
+  std::vector<std::string> words(std::string_view key) const;
   /// A number in [least, most].
   double number_or(std::string_view key, double otherwise, double least, double most) const;
   bool boolean_or(std::string_view key, bool otherwise) const;
+  /// An array of strings.
+  std::vector<std::string> strings(std::string_view key) const;
+  /// The object at `key`, whose own keys errors call "key.name"; none if it is missing.
+  std::optional<ConfigReader> object(std::string_view key) const;
+  /// The class that auto_map names for the model: "NewModel" of "org/name--modeling.NewModel"; "" if it names
+  /// none.
+  std::string custom_class() const;
 
   [[noreturn]] void fail(std::string_view key, const std::string& expected, const std::string& found) const;
+  /// The same with a text that was found.
+  [[noreturn]] void fail_text(std::string_view key, const std::string& expected,
+                              std::string_view found) const;
   /// Fails with the whole file as what was found.
   [[noreturn]] void fail_whole(const std::string& expected) const;
   [[noreturn]] void fail_one_of(std::string_view key, std::span<const std::string_view> expected,
                                 std::string_view found) const;
 
  private:
-  const ImportSource& source_;
+  ConfigReader(const ConfigReader& outer, std::string_view key, const nlohmann::json& object);
+
+  const std::string* file_;
+  const nlohmann::json* values_;
+  std::string path_;  ///< before each key in errors
 };
 
 /// Finds tensors and turns them into weights of a graph. `source` and `graph` must outlive it.
@@ -48,6 +68,8 @@ class WeightReader {
   /// Several tensors, each of exactly that shape, laid end to end along extent 0.
   ValueId stacked(const std::string& name, const std::vector<std::string>& tensors,
                   const std::vector<std::int64_t>& shape);
+  /// A tensor of `shape` read as rows of shape[0], whatever extents its rows have.
+  ValueId rows(const std::string& name, const std::string& tensor, const std::vector<std::int64_t>& shape);
   /// The same for whichever of two spellings there is.
   ValueId weight(const std::string& name, const std::string& tensor, const std::string& other_spelling,
                  const std::vector<std::int64_t>& shape);

@@ -1,10 +1,12 @@
 #include "graph/import/encoder_builder.h"
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <utility>
 
 #include "graph/import/embedding_head.h"
+#include "graph/import/heads.h"
 #include "graph/verify.h"
 
 namespace nybble::graph {
@@ -34,6 +36,13 @@ std::string activation_kind(const ConfigReader& config, std::string_view key, st
   config.fail_one_of(key, known, found);
 }
 
+std::string gate_kind(const ConfigReader& config, std::string_view key, std::string_view found) {
+  constexpr std::array<std::string_view, 5> kGates = {"gelu", "gelu_new", "gelu_pytorch_tanh", "silu",
+                                                      "swish"};
+  if (std::find(kGates.begin(), kGates.end(), found) == kGates.end()) config.fail_one_of(key, kGates, found);
+  return activation_kind(config, key, found);
+}
+
 void require_string(const ConfigReader& config, std::string_view key, std::string_view expected) {
   const std::string found = config.string_or(key, expected);
   if (found != expected) config.fail_one_of(key, {&expected, 1}, found);
@@ -54,7 +63,6 @@ EncoderSizes read_sizes(const ConfigReader& config, std::string family) {
   sizes.intermediate = config.integer("intermediate_size", 1, 1 << 20);
   sizes.vocabulary = config.integer("vocab_size", 1, 1 << 24);
   sizes.positions = config.integer("max_position_embeddings", 1, 1 << 20);
-  sizes.token_types = 1;
   sizes.activation = config.string_or("hidden_act", "gelu");
   check_heads(config, sizes);
   return sizes;
@@ -67,8 +75,9 @@ void check_heads(const ConfigReader& config, const EncoderSizes& sizes, std::str
               std::to_string(sizes.heads));
 }
 
-EncoderBuilder::EncoderBuilder(const ImportSource& source, EncoderSizes encoder_sizes)
-    : config(source),
+EncoderBuilder::EncoderBuilder(const ImportSource& import_source, EncoderSizes encoder_sizes)
+    : source(import_source),
+      config(source),
       weights(source, graph),
       sizes(std::move(encoder_sizes)),
       ids(add_input(graph, "ids", ElementType::i32, {Extent::tokens()})),
@@ -134,6 +143,12 @@ ValueId EncoderBuilder::activation(const std::string& name, ValueId x, const std
   return add_node(graph, Op::activation, name, {x}, {{"kind", kind}});
 }
 
+ValueId EncoderBuilder::gate(const std::string& name, ValueId both, const std::string& kind,
+                             GateOrder order) {
+  return add_node(graph, Op::gate, name, {both},
+                  {{"kind", kind}, {"up_first", std::int64_t{order == GateOrder::up_first}}});
+}
+
 ValueId EncoderBuilder::attention(const std::string& name, std::vector<ValueId> inputs, std::int64_t window,
                                   const Attributes& extra) {
   const std::int64_t head_dim = sizes.hidden / sizes.heads;
@@ -150,11 +165,22 @@ std::int64_t EncoderBuilder::width(ValueId rows) const {
   return graph.values[static_cast<std::size_t>(rows)].shape[1].size;
 }
 
+ImportedModel EncoderBuilder::finish_head(const ImportTarget& target, ValueId x) {
+  x = add_head(*this, target, x);
+  const bool is_masked = target.head == Head::masked_lm;
+  graph.outputs.push_back({is_masked ? "predictions" : "logits", x});
+  verify(graph);
+  std::optional<Graph> decoder;
+  if (is_masked) decoder = masked_lm_decoder(source, *this, width(x));
+  return {std::move(graph), std::move(sizes), std::move(decoder)};
+}
+
 ImportedModel EncoderBuilder::finish(const ImportTarget& target, ValueId x) {
+  if (target.head != Head::none) return finish_head(target, x);
   x = embedding_head(*this, target, x);
   graph.outputs.push_back({target.per_token ? "tokens" : "embedding", x});
   verify(graph);
-  return {std::move(graph), std::move(sizes)};
+  return {std::move(graph), std::move(sizes), {}};
 }
 
 }  // namespace nybble::graph

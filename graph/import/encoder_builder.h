@@ -14,6 +14,9 @@ namespace nybble::graph {
 /// The IR's name of an activation of Hugging Face; fails with `key` and those that there are.
 std::string activation_kind(const ConfigReader& config, std::string_view key, std::string_view found);
 
+/// The same for the kind of an Op::gate.
+std::string gate_kind(const ConfigReader& config, std::string_view key, std::string_view found);
+
 /// Fails unless config.json's `key` is absent or `expected`.
 void require_string(const ConfigReader& config, std::string_view key, std::string_view expected);
 
@@ -21,7 +24,7 @@ void require_string(const ConfigReader& config, std::string_view key, std::strin
 void refuse_decoders(const ConfigReader& config);
 
 /// The keys that most families share: hidden_size, num_hidden_layers, num_attention_heads, intermediate_size,
-/// vocab_size, max_position_embeddings, hidden_act. token_types is 1, first_position 0.
+/// vocab_size, max_position_embeddings, hidden_act. There are no token types, and positions begin at 0.
 EncoderSizes read_sizes(const ConfigReader& config, std::string family);
 
 /// Fails unless sizes.heads divides sizes.hidden; `heads_key` and `hidden_key` name them in the error.
@@ -30,13 +33,15 @@ void check_heads(const ConfigReader& config, const EncoderSizes& sizes,
                  std::string_view hidden_key = "hidden_size");
 
 enum class Bias { none, with };
+enum class GateOrder { gate_first, up_first };  ///< of the halves of a row
 
 /// Builds a graph. Every function names its result `name` and reads tensors at `prefix` + the name given; a
 /// tensor that is missing or of another shape is Error{unsupported_model}. `source` must outlive it.
 class EncoderBuilder {
  public:
-  EncoderBuilder(const ImportSource& source, EncoderSizes sizes);
+  EncoderBuilder(const ImportSource& import_source, EncoderSizes encoder_sizes);
 
+  const ImportSource& source;
   Graph graph;
   ConfigReader config;
   WeightReader weights;
@@ -66,6 +71,8 @@ class EncoderBuilder {
                        Bias bias = Bias::with);
   ValueId add(const std::string& name, ValueId x, ValueId y);
   ValueId activation(const std::string& name, ValueId x, const std::string& kind);
+  ValueId gate(const std::string& name, ValueId both, const std::string& kind,
+               GateOrder order = GateOrder::gate_first);
   /// Attention over all tokens, or `window` to each side, of sizes.heads heads; `inputs` as for
   /// Op::attention. `extra` attributes go beside position = "none" and may replace it.
   ValueId attention(const std::string& name, std::vector<ValueId> inputs, std::int64_t window = 0,
@@ -75,6 +82,9 @@ class EncoderBuilder {
 
   /// What `target` wants of the last layer's rows; the graph is verified and handed over.
   ImportedModel finish(const ImportTarget& target, ValueId x);
+
+ private:
+  ImportedModel finish_head(const ImportTarget& target, ValueId x);
 };
 
 }  // namespace nybble::graph

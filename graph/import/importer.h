@@ -48,6 +48,9 @@ struct HeadModule {
   bool operator==(const HeadModule&) const = default;
 };
 
+/// What a task's model has behind its encoder (graph/import/heads.h).
+enum class Head { none, sequence_classification, token_classification, masked_lm };
+
 /// What the graph is to give.
 struct ImportTarget {
   std::vector<PoolMode> pooling = {PoolMode::mean};  ///< of several the results stand side by side
@@ -56,15 +59,17 @@ struct ImportTarget {
   bool skip_prompt = false;                          ///< the pool leaves out what Batch::pool_from says
   std::vector<HeadModule> token_modules;             ///< on the rows of tokens, before the pool
   std::vector<HeadModule> pooled_modules;            ///< on pooled rows
+  Head head = Head::none;                            ///< with one, the other members say nothing
+  std::int64_t labels = 0;                           ///< of a classifier
 };
 
 /// The sizes of an encoder, for people and for checking requests.
 struct EncoderSizes {
   std::string family;  ///< "bert"
   std::int64_t layers = 0, hidden = 0, heads = 0, intermediate = 0;
-  std::int64_t vocabulary = 0;  ///< rows of the word table
-  std::int64_t positions = 0;   ///< usable positions: the longest sequence
-  std::int64_t token_types = 0;
+  std::int64_t vocabulary = 0;      ///< rows of the word table
+  std::int64_t positions = 0;       ///< usable positions: the longest sequence
+  std::int64_t token_types = 0;     ///< 0: the family has none, and those of a text are ignored
   std::int64_t first_position = 0;  ///< of a sequence's first token, in the position table
   /// Tokens of this id stand at position first_position - 1, and are not counted by those behind them.
   std::optional<std::int64_t> uncounted_id;
@@ -72,8 +77,11 @@ struct EncoderSizes {
 };
 
 struct ImportedModel {
-  Graph graph;  ///< verified; inputs ids, positions, types: i32[tokens]; one output, "embedding" or "tokens"
+  /// Verified; inputs ids, positions, types: i32[tokens]; one output, "embedding" or "tokens", "logits" of a
+  /// classifier, "predictions" of a masked language model.
+  Graph graph;
   EncoderSizes sizes;
+  std::optional<Graph> decoder;  ///< of a masked language model (graph/import/heads.h)
 };
 
 /// Builds the graph of the family that config.json's model_type names. Throws Error{unsupported_model}, in
@@ -84,6 +92,17 @@ ImportedModel import_model(const ImportSource& source, const ImportTarget& targe
 std::span<const std::string_view> model_types();
 
 // ---- one file each ----
+ImportedModel import_albert(const ImportSource& source, const ImportTarget& target);
 ImportedModel import_bert(const ImportSource& source, const ImportTarget& target);
+ImportedModel import_gte_new(const ImportSource& source, const ImportTarget& target);
+ImportedModel import_jina_bert(const ImportSource& source, const ImportTarget& target);
+ImportedModel import_modernbert(const ImportSource& source, const ImportTarget& target);
+ImportedModel import_nomic_bert(const ImportSource& source, const ImportTarget& target);
+ImportedModel import_deberta(const ImportSource& source, const ImportTarget& target);
+ImportedModel import_distilbert(const ImportSource& source, const ImportTarget& target);
+ImportedModel import_electra(const ImportSource& source, const ImportTarget& target);
+ImportedModel import_mpnet(const ImportSource& source, const ImportTarget& target);
+/// RoBERTa, XLM-RoBERTa and CamemBERT.
+ImportedModel import_roberta(const ImportSource& source, const ImportTarget& target);
 
 }  // namespace nybble::graph

@@ -1,10 +1,11 @@
-// Gives each linear that has none its weight format. For int8 the rows that enter it are quantized by a node
-// of their own, shared by the linears that read the same rows:
+// Gives each linear that has none its weight format. For integers the rows that enter it are quantized by a
+// node of their own, shared by the linears that read the same rows:
 // linear(x, W)  ->  linear(quantize_rows(x), W) {format = "int8"}
 #include <map>
 
 #include "graph/passes/passes.h"
 #include "graph/passes/value_uses.h"
+#include "quant/integer_format.h"
 
 namespace nybble::graph {
 namespace {
@@ -27,7 +28,7 @@ void choose_activation_grade(Graph& graph) {
   }
 }
 
-void quantize_inputs(Graph& graph) {
+void quantize_inputs(Graph& graph, const std::string& format) {
   FreshNames names(graph);
   std::vector<Node> old;
   old.swap(graph.nodes);
@@ -41,7 +42,7 @@ void quantize_inputs(Graph& graph) {
         quantized[x] = add_node(graph, Op::quantize_rows, name, {x});
       }
       node.inputs[0] = quantized[x];
-      node.attributes["format"] = std::string("int8");
+      node.attributes["format"] = format;
     }
     graph.nodes.push_back(std::move(node));
   }
@@ -49,15 +50,21 @@ void quantize_inputs(Graph& graph) {
 
 }  // namespace
 
+std::string_view format_name(WeightFormat format) {
+  if (format == WeightFormat::f32) return "f32";
+  return quant::kIntegerFormats[static_cast<std::size_t>(format) - 1].name;
+}
+
 void assign_formats(Graph& graph, const PassSettings& settings) {
+  const std::string format(format_name(settings.weights));
   if (settings.weights == WeightFormat::f32) {
     for (Node& node : graph.nodes) {
-      if (lacks_format(node)) node.attributes["format"] = std::string("f32");
+      if (lacks_format(node)) node.attributes["format"] = format;
     }
     return;
   }
   remove_dead_nodes(graph, settings);  // a dead reader is none
-  quantize_inputs(graph);
+  quantize_inputs(graph, format);
   choose_activation_grade(graph);
 }
 

@@ -8,9 +8,12 @@ namespace nybble::graph {
 
 void copy_outputs(Graph& graph, const PassSettings&) {
   FreshNames names(graph);
+  const auto writes_panels = [](const Node& node) {
+    return node.op == Op::linear && !(has(node, "format") && text(node, "format") == "exact_f32");
+  };
   std::vector<Node> copies;
   for (Node& node : graph.nodes) {
-    if (node.op != Op::linear || !is_output(graph, node.output)) continue;
+    if (!writes_panels(node) || !is_output(graph, node.output)) continue;
     const ValueId output = node.output;
     Value inner = graph.values[static_cast<std::size_t>(output)];
     inner.name = names.take(inner.name + ".rows");

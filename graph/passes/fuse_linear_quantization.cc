@@ -1,5 +1,5 @@
 // quantize_rows(linear(…) {activation = …, format = "int8"})
-//   ->  linear(…) {activation = …, format = "int8", result = "u8_rows"}
+//   ->  linear(…) {activation = …, format = "int8", result = "u8_rows"}, and so for all integers
 //
 // The wide rows between the two linears of an FFN never exist as floats, but for a few columns at a time.
 #include "graph/passes/passes.h"
@@ -13,7 +13,7 @@ void fuse_linear_quantization(Graph& graph, const PassSettings& settings) {
   for (Node& node : graph.nodes) {
     if (node.op != Op::quantize_rows) continue;
     Node* linear = sole_maker(graph, uses, node.inputs[0], Op::linear);
-    if (!linear || !has(*linear, "format") || text(*linear, "format") != "int8") continue;
+    if (!linear || !is_integer(*linear)) continue;
     if (!has(*linear, "activation")) continue;
     linear->attributes["result"] = std::string(kCodes);
     take_over_result(uses, *linear, node);

@@ -5,7 +5,7 @@
 namespace nybble::graph {
 
 void integer_attention(Graph& graph, const PassSettings& settings) {
-  if (settings.weights != WeightFormat::int8) return;
+  if (settings.weights == WeightFormat::f32) return;
   for (Node& node : graph.nodes) {
     if (node.op == Op::attention && !has(node, "format")) node.attributes["format"] = std::string("int8");
   }

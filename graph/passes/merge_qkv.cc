@@ -36,8 +36,7 @@ std::optional<Projection> projection_of(Graph& graph, const ValueUses& uses, Val
 
 /// The inputs of an attention that would be read in one row: Q, K and V, or K and V where Q has other rows.
 std::span<const ValueId> inputs_to_merge(const Node& node) {
-  const bool is_bias = text(node, "position") == "bias";
-  if (node.inputs.size() != (is_bias ? 4 : 3)) return {};
+  if (node.inputs.size() != 3 + position_inputs(node)) return {};
   const bool first = has(node, "queries") && text(node, "queries") == "first";
   return std::span(node.inputs).subspan(first ? 1 : 0, first ? 2 : 3);
 }

@@ -1,6 +1,6 @@
 // The passes: named, ordered, each in a file of its own. A pass rewrites a verified graph into a verified
-// graph that computes the same (with int8, the same but for the quantization), in time that grows with the
-// graph; run twice, it changes nothing the second time.
+// graph that computes the same (with integers, the same but for the quantization), in time that grows with
+// the graph; run twice, it changes nothing the second time.
 #pragma once
 
 #include <functional>
@@ -13,7 +13,10 @@
 
 namespace nybble::graph {
 
-enum class WeightFormat { f32, int8 };
+/// f32, and then quant::kIntegerFormats in their order.
+enum class WeightFormat { f32, int8, int7, int6, int5, int4 };
+/// As the attribute `format` has it.
+std::string_view format_name(WeightFormat format);
 
 /// What the passes need to know of the machine-independent plan for a model.
 struct PassSettings {

@@ -22,7 +22,7 @@ bool takes_first_rows(const Node& node) {
 /// Of an attention the queries follow its result (merged ones stand in the rows of the keys); of a node that
 /// treats each row by itself everything does.
 bool follows_result(const Node& node, std::size_t input) {
-  return node.op != Op::attention || (input == 0 && node.inputs.size() >= 3);
+  return node.op != Op::attention || (input == 0 && node.inputs.size() >= 3 + position_inputs(node));
 }
 
 class Pruner {
@@ -60,12 +60,12 @@ class Pruner {
   Reads& reads(ValueId id) { return reads_[static_cast<std::size_t>(id)]; }
   bool pruned(ValueId id) const { return pruned_[static_cast<std::size_t>(id)]; }
 
-  /// Whether first rows can be made of first rows: not from ids or positions, nor from codes, which no pool
-  /// takes (so this pass comes before formats).
+  /// Whether first rows can be made of first rows: not from ids or positions, nor where other rows are
+  /// read, nor from codes, which no pool takes (so this pass comes before formats).
   bool can_narrow(const Node& node) {
     const auto is_f32 = [this](ValueId id) { return value(id).type == ElementType::f32; };
-    return node.op != Op::pool && node.op != Op::rotary && over_tokens(value(node.output)) &&
-           std::all_of(node.inputs.begin(), node.inputs.end(), is_f32);
+    return node.op != Op::pool && node.op != Op::rotary && node.op != Op::unfold &&
+           over_tokens(value(node.output)) && std::all_of(node.inputs.begin(), node.inputs.end(), is_f32);
   }
 
   void find_reads() {

@@ -49,7 +49,15 @@ enum class Weights {
   f32,   ///< as in the file, on oneDNN
   int8,  ///< 8 bits, one scale an output channel; rows of activations in 8 bits, one scale and zero point a
          ///< row
+  int7,
+  int6,
+  int5,  ///< fewer bits, held in bytes: faster than int8 on CPUs with neither VNNI nor AMX
+  int4,  ///< 4 bits, two a byte, in groups of 64 along a row of weights: half of int8's memory
 };
+inline constexpr Weights kAllWeights[] = {Weights::f32,  Weights::int8, Weights::int7,
+                                          Weights::int6, Weights::int5, Weights::int4};
+/// "f32", "int8" …
+NYBBLE_API std::string_view weights_name(Weights weights);
 
 /// How the rows of a sequence become one; i and n are a token's place from 1 on and the number of tokens.
 enum class Pooling {

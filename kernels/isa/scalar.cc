@@ -3,6 +3,7 @@
 #include "kernels/scalar/attention_s8.h"
 #include "kernels/scalar/epilogues.h"
 #include "kernels/scalar/gemm.h"
+#include "kernels/scalar/linear.h"
 #include "kernels/scalar/norms.h"
 #include "kernels/scalar/pack.h"
 #include "kernels/scalar/quantize.h"
@@ -20,6 +21,7 @@ const KernelSet kScalarSet = {
     .gemm_u8s5 = scalar::gemm<8, 8>,
     .gemm_u8s4 = scalar::gemm<8, 4>,
     .gemm_u4s4 = scalar::gemm<4, 4>,
+    .linear_f32 = scalar::linear_f32,
     .quantize_rows_u8 = scalar::quantize_rows_u8,
     .quantize_rows_u4 = scalar::quantize_rows_u4,
     .quantize_ranged_u8 = scalar::quantize_ranged_u8,

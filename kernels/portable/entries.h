@@ -3,6 +3,7 @@
 
 #include "kernels/portable/attention_f32.h"
 #include "kernels/portable/epilogues.h"
+#include "kernels/portable/linear.h"
 #include "kernels/portable/norms.h"
 #include "kernels/portable/pack.h"
 #include "kernels/portable/quantize.h"
@@ -18,6 +19,7 @@ template <class V>
 constexpr KernelSet portable_entries(const char* name) {
   KernelSet set{};
   set.name = name;
+  set.linear_f32 = linear_f32<V>;
   set.quantize_rows_u8 = quantize_rows_u8<V>;
   set.quantize_rows_u4 = quantize_rows_u4<V>;
   set.quantize_ranged_u8 = quantize_ranged_u8<V>;

@@ -90,7 +90,7 @@ struct NarrowBytes {
   [[gnu::always_inline]] static void sums(const std::uint8_t* a, std::ptrdiff_t lda, const Strip& strip,
                                           int begin, int end, Zero zero, __m512i (&sum)[Rows][Blocks]) {
     constexpr int kGreatest = kHasGroups<Zero> ? (1 << Bits) - 1 : 1 << (Bits - 1);
-    const ByteWeights<Blocks, kHasGroups<Zero>> weights(zero, strip);
+    const ByteWeights<Blocks, kHasGroups<Zero>> weights(zero, strip, begin / 8);
     multiply_narrow<safe_depth(255, kGreatest)>(a + begin, lda, weights,
                                                 strip.weights + begin / 4 * strip.stride, 2 * strip.stride,
                                                 round_up(end - begin, 32) / 8, sum);
@@ -105,7 +105,7 @@ struct NarrowNibbles {
   template <int Rows, int Blocks, class Zero>
   [[gnu::always_inline]] static void sums(const std::uint8_t* a, std::ptrdiff_t lda, const Strip& strip,
                                           int begin, int end, Zero zero, __m512i (&sum)[Rows][Blocks]) {
-    const NibbleWeights<Blocks> weights(zero, strip);
+    const NibbleWeights<Blocks> weights(zero, strip, begin / 8);
     multiply_narrow<safe_depth(RowCode, kHasGroups<Zero> ? 15 : 8)>(
         a + begin, lda, weights, strip.weights + begin / 8 * strip.stride, strip.stride,
         round_up(end - begin, 32) / 8, sum);

@@ -16,7 +16,7 @@ struct Nibbles {
   [[gnu::always_inline]] static void sums(const std::uint8_t* a, std::ptrdiff_t lda,
                                           const avx512::Strip& strip, int begin, int end, Zero zero,
                                           __m512i (&sum)[Rows][Blocks]) {
-    const avx512::NibbleWeights<Blocks> weights(zero, strip);
+    const avx512::NibbleWeights<Blocks> weights(zero, strip, begin / 8);
     multiply(a + begin, lda, weights, strip.weights + begin / 8 * strip.stride, strip.stride,
              (end - begin + 7) / 8, sum);
   }

@@ -76,7 +76,7 @@ struct Bytes {
       const avx512::SharedWeights weights(strip, begin / 8);
       multiply(a + begin, lda, weights, b, 2 * strip.stride, pairs, sum);
     } else {
-      const avx512::ByteWeights<Blocks, avx512::kHasGroups<Zero>> weights(zero, strip);
+      const avx512::ByteWeights<Blocks, avx512::kHasGroups<Zero>> weights(zero, strip, begin / 8);
       multiply(a + begin, lda, weights, b, 2 * strip.stride, pairs, sum);
     }
   }

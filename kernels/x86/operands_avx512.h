@@ -30,25 +30,39 @@ struct RowAddresses {
 /// Takes 1 to 3 points of the peak off the misses of the first rows.
 inline constexpr std::ptrdiff_t kAhead = 2048;
 
-/// Fetches what is needed soon into L1 and what is needed `far` bytes later into L2. Where weights only run
-/// past once (few rows, strips of 64 columns) the latter would take a fifth of the speed: only what is needed
-/// next, from further ahead.
+/// Fetches what is needed soon into L1. Where weights only run past once (few rows, strips of 64 columns),
+/// from further ahead.
 template <bool Stream>
-[[gnu::always_inline]] inline void fetch(const std::byte* b, std::ptrdiff_t far) {
+[[gnu::always_inline]] inline void fetch(const std::byte* b) {
   _mm_prefetch(reinterpret_cast<const char*>(b + (Stream ? kStreamAhead : kAhead)), _MM_HINT_T0);
-  if constexpr (!Stream) _mm_prefetch(reinterpret_cast<const char*>(b + far), _MM_HINT_T1);
 }
 
-/// Bytes each, as they stand, for tiles of 64 columns that pass several times over a panel: each pass fetches
-/// its share of the next panel into L2, evenly. All of it during the first pass would ask L3 for 21 bytes a
-/// cycle, more than it gives.
+/// What a pass fetches of the next panel, into L2: one line a pair of quads, or `Most`, or nothing.
+template <int Most>
+struct FarWeights {
+  const std::byte* at;
+  std::ptrdiff_t step;
+
+  [[gnu::always_inline]] FarWeights(const Strip& strip, int pair)
+      : at(strip.far + pair * strip.far_step), step(strip.far_step) {}
+  [[gnu::always_inline]] void fetch() {
+    if (step == 0) return;
+    _mm_prefetch(reinterpret_cast<const char*>(at), _MM_HINT_T1);
+    if (Most > 1 && step > 64) {
+#pragma GCC unroll 8
+      for (int i = 1; i < Most; ++i) _mm_prefetch(reinterpret_cast<const char*>(at + i * 64), _MM_HINT_T1);
+    }
+    at += step;
+  }
+};
+
+/// Bytes each, as they stand, for tiles of 64 columns that pass several times over a panel.
 struct SharedWeights {
-  static constexpr int kFarLines = kSharedLines;
   std::ptrdiff_t stride;
-  mutable const std::byte* far;
+  mutable FarWeights<kSharedLines> far;
 
   [[gnu::always_inline]] SharedWeights(const Strip& strip, int pair)
-      : stride(strip.stride), far(strip.weights + strip.far + pair * kFarLines * 64) {}
+      : stride(strip.stride), far(strip, pair) {}
   [[gnu::always_inline]] void load(const std::byte* b, __m512i (&weights)[4]) const {
 #pragma GCC unroll 4
     for (int j = 0; j < 4; ++j) {
@@ -58,10 +72,7 @@ struct SharedWeights {
     }
   }
   [[gnu::always_inline]] void even(const std::byte* b, __m512i (&weights)[4]) const {
-#pragma GCC unroll 4
-    for (int j = 0; j < kFarLines; ++j)
-      _mm_prefetch(reinterpret_cast<const char*>(far + j * 64), _MM_HINT_T1);
-    far += kFarLines * 64;
+    far.fetch();
     load(b, weights);
   }
   [[gnu::always_inline]] void odd(const std::byte* b, __m512i (&weights)[4]) const {
@@ -81,41 +92,51 @@ inline __m512i spread(const std::int8_t* zero) {
 /// Weights of a byte each, as they stand or, in groups, less the zero code of their column.
 template <int Blocks, bool Grouped>
 struct ByteWeights {
-  std::ptrdiff_t stride, far;
+  static constexpr bool kStream = Blocks == 4;
+  std::ptrdiff_t stride;
+  mutable FarWeights<2 * Blocks> far;
   __m512i zero[Grouped ? Blocks : 1];
 
-  [[gnu::always_inline]] ByteWeights(const std::int8_t* zeros, const Strip& strip)
-      : stride(strip.stride), far(strip.far) {
+  [[gnu::always_inline]] ByteWeights(const std::int8_t* zeros, const Strip& strip, int pair)
+      : stride(strip.stride), far(strip, pair) {
     if constexpr (Grouped) {
 #pragma GCC unroll 4
       for (int j = 0; j < Blocks; ++j) zero[j] = spread(zeros + j * 16);
     }
   }
   [[gnu::always_inline]] void even(const std::byte* b, __m512i (&weights)[Blocks]) const {
+    if constexpr (!kStream) far.fetch();
+    load(b, weights);
+  }
+  [[gnu::always_inline]] void odd(const std::byte* b, __m512i (&weights)[Blocks]) const {
+    load(b + stride, weights);
+  }
+
+ private:
+  [[gnu::always_inline]] void load(const std::byte* b, __m512i (&weights)[Blocks]) const {
 #pragma GCC unroll 4
     for (int j = 0; j < Blocks; ++j) {
-      fetch<Blocks == 4>(b + j * 64, far);
+      fetch<kStream>(b + j * 64);
       weights[j] = _mm512_loadu_si512(b + j * 64);
       if constexpr (Grouped) weights[j] = _mm512_sub_epi8(weights[j], zero[j]);
       pin(weights[j]);
     }
-  }
-  [[gnu::always_inline]] void odd(const std::byte* b, __m512i (&weights)[Blocks]) const {
-    even(b + stride, weights);
   }
 };
 
 /// Signed bytes, code - zero, of a pair of quads. The zero code is 8 per channel.
 template <int Blocks>
 struct NibbleWeights {
-  std::ptrdiff_t far;
+  static constexpr bool kStream = Blocks == 4;
+  mutable FarWeights<Blocks> far;
   __m512i zero[Blocks];
 
-  [[gnu::always_inline]] NibbleWeights(std::nullptr_t, const Strip& strip) : far(strip.far) {
+  [[gnu::always_inline]] NibbleWeights(std::nullptr_t, const Strip& strip, int pair) : far(strip, pair) {
 #pragma GCC unroll 4
     for (int j = 0; j < Blocks; ++j) zero[j] = _mm512_set1_epi8(8);
   }
-  [[gnu::always_inline]] NibbleWeights(const std::int8_t* zeros, const Strip& strip) : far(strip.far) {
+  [[gnu::always_inline]] NibbleWeights(const std::int8_t* zeros, const Strip& strip, int pair)
+      : far(strip, pair) {
 #pragma GCC unroll 4
     for (int j = 0; j < Blocks; ++j) zero[j] = spread(zeros + j * 16);
   }
@@ -123,9 +144,10 @@ struct NibbleWeights {
     return _mm512_sub_epi8(_mm512_and_si512(nibbles, _mm512_set1_epi8(15)), zero[j]);
   }
   [[gnu::always_inline]] void even(const std::byte* b, __m512i (&weights)[Blocks]) const {
+    if constexpr (!kStream) far.fetch();
 #pragma GCC unroll 4
     for (int j = 0; j < Blocks; ++j) {
-      fetch<Blocks == 4>(b + j * 64, far);
+      fetch<kStream>(b + j * 64);
       weights[j] = code(_mm512_loadu_si512(b + j * 64), j);
       pin(weights[j]);
     }

@@ -21,8 +21,9 @@ struct Strip {
   Panel panel;  ///< its pointers to the trailer stand at `column`
   std::ptrdiff_t stride;
   int column;
-  std::ptrdiff_t far;  ///< what stands so many bytes on is fetched into L2
-  bool may_be_nan;     ///< whether scales of rows and columns together can give NaN; only with one K block
+  const std::byte* far;     ///< what this pass fetches into L2 begins here,
+  std::ptrdiff_t far_step;  ///< so many bytes a pair of quads
+  bool may_be_nan;  ///< whether scales of rows and columns together can give NaN; only with one K block
 };
 
 inline Strip strip_of(Panel panel, int column) {
@@ -30,7 +31,7 @@ inline Strip strip_of(Panel panel, int column) {
   if (panel.weight_sum != nullptr) panel.weight_sum += column;
   if (panel.zero != nullptr) panel.zero += column;
   panel.bias += column, panel.scale += column;
-  return {panel.weights + column * 4, panel, panel.width * 4, column, 0, false};
+  return {panel.weights + column * 4, panel, panel.width * 4, column, panel.weights, 0, false};
 }
 
 /// Makes the next read of memory a load again: g++ would rather keep what it broadcast, and spill sums.
@@ -385,32 +386,57 @@ inline void tile_of_rows(const GemmArgs& args, const Strip& strip, const RowBloc
   finish(args, rows, Blocks * 16);
 }
 
+/// Lines of the next panel that a pair of quads fetches at most in tiles of 64 columns: of the eight that it
+/// uses, so that three passes fetch all. All in one pass would ask L3 for 21 bytes a cycle, more than it
+/// gives.
+inline constexpr int kSharedLines = 3;
+
+/// Shares the fetching of the next panel among the row blocks that pass over a strip. A fetch costs as much
+/// as a load that misses L1, 3 points of the peak where all passes do it, so that none is done twice.
+class FarShare {
+ public:
+  /// A pair of quads of the strip is `pair_lines`; a pair of a pass fetches one line where there are passes
+  /// enough, else up to `most`.
+  FarShare(const GemmArgs& args, int blocks, int pair_lines, int most)
+      : lines_(blocks >= pair_lines ? 1 : most),
+        passes_((pair_lines + lines_ - 1) / lines_),
+        pass_bytes_((args.k + 7) / 8 * lines_ * 64) {}
+
+  void begin(Strip& strip, int block) const {
+    strip.far_step = block < passes_ ? lines_ * 64 : 0;
+    if (block > 0) strip.far += pass_bytes_;
+  }
+
+ private:
+  int lines_, passes_;
+  std::ptrdiff_t pass_bytes_;
+};
+
 /// All rows of a strip of Blocks · 16 columns, in nearly equal row blocks of up to Rows.
 template <class Tiles, int Rows, int Blocks>
 inline void strip_of_rows(const GemmArgs& args, int p, Strip& strip, int first_row) {
   const int blocks = (args.m + Rows - 1) / Rows;
+  constexpr int kBytesLines = 2 * Blocks;
+  const int lines = args.format.bits == 4 ? kBytesLines / 2 : kBytesLines;
+  const FarShare share(args, blocks, lines, lines);
   for (int i = 0; i < blocks; ++i) {
     RowBlock rows = row_block(args, p, i, blocks);
     rows.c += strip.column, rows.column += strip.column, rows.row += first_row;
+    share.begin(strip, i);
     tile_of_rows<Tiles, Rows, Blocks>(args, strip, rows);
-    strip.far = 0;
   }
 }
-
-/// Lines of the next panel that a pair of quads fetches in tiles of 64 columns: the eight that it uses,
-/// shared by three row blocks.
-inline constexpr int kSharedLines = 3, kSharingPasses = 3;
 
 /// All rows of a strip of 64 columns in tiles of several passes (SharedWeights).
 template <class Tiles>
 inline void wide_strip_of_rows(const GemmArgs& args, int p, Strip& strip, int first_row) {
   const int blocks = (args.m + Tiles::kWideRows - 1) / Tiles::kWideRows;
+  const FarShare share(args, blocks, 8, kSharedLines);
   for (int i = 0; i < blocks; ++i) {
     RowBlock rows = row_block(args, p, i, blocks);
     rows.row += first_row;
+    share.begin(strip, i);
     tile_of_rows<Tiles, Tiles::kWideRows, 4>(args, strip, rows);
-    strip.far += (args.k + 7) / 8 * kSharedLines * 64;
-    if (i + 1 >= kSharingPasses) strip.far = 0;
   }
 }
 
@@ -457,7 +483,8 @@ inline void panels(const GemmArgs& args, int first_row) {
     for (int column = 0; column < panel.width;) {
       Strip strip = strip_of(panel, column);
       strip.may_be_nan = nan;
-      strip.far = panel_bytes;  // of the next panel, while the first row block passes
+      const std::ptrdiff_t column_bytes = (panel_bytes - trailer) / kPanelColumns;
+      strip.far = panel.weights + panel_bytes + column * column_bytes;
       if (args.m <= Tiles::kFewRows && panel.width == kPanelColumns) {
         fetch_stream(panel, panel_bytes, trailer, args.format.group != 0);
         strip_of_rows<Tiles, Tiles::kFewRows, 4>(args, p, strip, first_row);

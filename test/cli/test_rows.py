@@ -127,11 +127,11 @@ class Formats(ProgramTest):
         self.assertEqual(self.rows("--pooling", "cls"), self.rows())
         self.assertNotEqual(self.rows("--pooling", "mean"), self.rows())
 
-    def test_f32_and_int8_rows_are_close_to_the_reference(self):
+    def test_rows_of_every_format_are_close_to_the_reference(self):
         texts = (MICRO / "golden/texts.txt").read_bytes()
         _, data = read_npy((MICRO / "golden/cls.npy").read_bytes())
         golden = as_floats(data)
-        for weights, least in (("f32", 0.99999), ("int8", 0.99)):
+        for weights, least in (("f32", 0.99999), ("int8", 0.99), ("int7", 0.99), ("int6", 0.98), ("int5", 0.95), ("int4", 0.9)):
             rows = as_floats(self.succeed("embed", "--weights", weights, "--format", "f32", stdin=texts))
             for i in range(0, len(rows), MICRO_HIDDEN):
                 a, b = rows[i:i + MICRO_HIDDEN], golden[i:i + MICRO_HIDDEN]

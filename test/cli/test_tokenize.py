@@ -117,7 +117,7 @@ class Explain(ProgramTest):
     def test_info_shows_what_a_model_is(self):
         for model, parts in ((MICRO, ["bert", "layers +1, hidden 40, heads 5, intermediate 70, activation gelu",
                                       "WordPiece, 307 tokens", "64 tokens", "positions +64", "pooling +cls",
-                                      "normalize +yes", "formats +f32, int8", r"bits +exact \(numerics \d\)"]),
+                                      "normalize +yes", "formats +f32, int8, int7, int6, int5, int4\n", r"bits +exact \(numerics \d\)"]),
                              (TINY, ["layers +2, hidden 96, heads 3", "WordPiece, 1003 tokens", "pooling +mean"])):
             text = self.succeed("info", "--model", model).decode()
             for part in [re.escape(str(model)), *parts]:

@@ -74,7 +74,7 @@ class Usage(ProgramTest):
                 (["--frobnicate"], "--frobnicate"),
                 (["embed", "--frobnicate"], "--frobnicate"),
                 (["embed", "one", "two"], "two"),
-                (["embed", "--weights", "int3"], "--weights", "int3", "f32", "int8"),
+                (["embed", "--weights", "int3"], "--weights", "int3", "f32", "int8", "int7", "int6", "int5", "int4"),
                 (["embed", "--pooling", "max"], "--pooling", "max", "mean", "cls"),
                 (["embed", "--format", "csv"], "--format", "csv", "npy", "jsonl", "f32"),
                 (["embed", "--threads", "0"], "--threads", "0"),

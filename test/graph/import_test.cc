@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <catch2/catch.hpp>
+#include <set>
 
 #include "graph/text.h"
 #include "graph/verify.h"
@@ -24,6 +25,14 @@ std::string error_with(const std::string& key, const json& value) {
   const TensorTable tensors = bert_tensors(config);
   config[key] = value;
   return import_error(config, tensors);
+}
+
+/// The families that there are, as an error lists them.
+std::string families_text() {
+  std::string text;
+  for (const std::string_view name : model_types())
+    text += (text.empty() ? "one of \"" : ", \"") + std::string(name) + "\"";
+  return text;
 }
 
 std::string expected(const std::string& key, const std::string& what, const std::string& found) {
@@ -207,7 +216,7 @@ TEST_CASE("A config that is no object, or of no known model_type, is a sentence"
   REQUIRE(import_error("bert", {}) == start + "\"bert\"");
   REQUIRE(import_error(7, {}) == start + "7");
   REQUIRE(import_error(nullptr, {}) == start + "null");
-  REQUIRE(error_with("model_type", "roformer") == expected("model_type", "\"bert\"", "\"roformer\""));
+  REQUIRE(error_with("model_type", "roformer") == expected("model_type", families_text(), "\"roformer\""));
   REQUIRE(error_with("model_type", json()) == expected("model_type", "a string", "nothing"));
   REQUIRE(error_with("model_type", {1, 2}) == expected("model_type", "a string", "an array of 2"));
 }
@@ -277,14 +286,14 @@ TEST_CASE("Other keys of another type are a sentence each") {
 TEST_CASE("What was found is shown short and on one line") {
   const std::string name(100000, 'x');
   REQUIRE(error_with("model_type", name) ==
-          expected("model_type", "\"bert\"", "\"" + std::string(56, 'x') + "..."));
+          expected("model_type", families_text(), "\"" + std::string(56, 'x') + "..."));
   REQUIRE(error_with("hidden_act", "a\nb\"c").find("found \"a\\nb\\\"c\"") != std::string::npos);
   std::string accents;
   for (int i = 0; i < 50; ++i) accents += "é";
   REQUIRE(error_with("model_type", accents) ==
-          expected("model_type", "\"bert\"", "\"" + accents.substr(0, 56) + "..."));
+          expected("model_type", families_text(), "\"" + accents.substr(0, 56) + "..."));
   REQUIRE(error_with("model_type", "x" + accents) ==
-          expected("model_type", "\"bert\"", "\"x" + accents.substr(0, 54) + "..."));
+          expected("model_type", families_text(), "\"x" + accents.substr(0, 54) + "..."));
 }
 
 TEST_CASE("A value that nests very deep is an error like any other") {
@@ -308,7 +317,11 @@ TEST_CASE("Sizes that do not fit the tensors fail at the first of them") {
       "[30, 8]");
 }
 
-TEST_CASE("The known model types are listed") {
-  REQUIRE(std::vector<std::string_view>(model_types().begin(), model_types().end()) ==
-          std::vector<std::string_view>{"bert"});
+TEST_CASE("The known model types are listed once each") {
+  const std::set<std::string_view> names(model_types().begin(), model_types().end());
+  REQUIRE(names.size() == model_types().size());
+  for (const char* name : {"albert", "bert", "camembert", "distilbert", "electra", "modernbert", "mpnet",
+                           "new", "nomic_bert", "roberta", "xlm-roberta"}) {
+    REQUIRE(names.count(name) == 1);
+  }
 }

@@ -341,6 +341,18 @@ TEST_CASE("assign_formats gives f32 to every linear that has no format") {
           head + "%y : f32[tokens,4] = linear(%x, %w) {format = \"f32\"}\noutput o = %y\n");
 }
 
+TEST_CASE("assign_formats gives each format of integers its name, over codes of 8 bits") {
+  const std::string head = "input %x : f32[tokens,4]\nweight %w : f32[4,4] = \"w\"\n";
+  const auto [format, name] = GENERATE(table<WeightFormat, std::string>({{WeightFormat::int8, "int8"},
+                                                                         {WeightFormat::int7, "int7"},
+                                                                         {WeightFormat::int6, "int6"},
+                                                                         {WeightFormat::int5, "int5"},
+                                                                         {WeightFormat::int4, "int4"}}));
+  REQUIRE(after(assign_formats, head + "%y : f32[tokens,4] = linear(%x, %w)\noutput o = %y\n", format) ==
+          head + "%x.u8 : u8_rows[tokens,4] = quantize_rows(%x)\n%y : f32[tokens,4] = linear(%x.u8, %w) " +
+              "{format = \"" + name + "\"}\noutput o = %y\n");
+}
+
 TEST_CASE("assign_formats quantizes rows once for all linears that read them") {
   const std::string head = "input %x : f32[tokens,4]\nweight %w : f32[4,4] = \"w\"\n";
   REQUIRE(after(assign_formats, head +
@@ -390,12 +402,14 @@ TEST_CASE("assign_formats takes the cheaper GELU where every reader quantizes, a
   REQUIRE_FALSE(grade("output p = %x\n", WeightFormat::int8));
 }
 
-TEST_CASE("integer_attention gives int8 to every attention that has no format, where the weights are int8") {
+TEST_CASE(
+    "integer_attention gives int8 to every attention that has no format, where the weights are integers") {
   const std::string head = "input %x : f32[tokens,4]\n%a : f32[tokens,4] = attention(%x, %x, %x) {";
   const std::string rest =
       "head_dim = 2, heads = 2, position = \"none\", scale = 0.5, window = 0}\noutput o = %a\n";
   const std::string f32 = "format = \"f32\", ", int8 = "format = \"int8\", ";
   REQUIRE(after(integer_attention, head + rest) == head + int8 + rest);
+  REQUIRE(after(integer_attention, head + rest, WeightFormat::int4) == head + int8 + rest);
   REQUIRE(after(integer_attention, head + f32 + rest) == head + f32 + rest);
   REQUIRE(after(integer_attention, head + rest, WeightFormat::f32) == head + rest);
 }

@@ -80,7 +80,7 @@ class Generator {
   void step() {
     const ValueId x = any_row();
     const std::int64_t n = width(x);
-    switch (static_cast<Op>(below(14))) {
+    switch (static_cast<Op>(below(15))) {
       case Op::embed_sum:
         return embed();
       case Op::layernorm:
@@ -107,6 +107,10 @@ class Generator {
         return rotary(x);
       case Op::concat:
         if (n < 100) add(Op::concat, std::vector<ValueId>(1 + below(3), x));
+        return;
+      case Op::unfold:
+        if (of_tokens(x) && n < 100)
+          add(Op::unfold, {x}, {{"kernel", 1 + 2 * static_cast<std::int64_t>(below(3))}});
         return;
       case Op::copy:
         return add(Op::copy, {x});
@@ -191,22 +195,34 @@ class Generator {
   void attention(ValueId x) {
     const bool merged = below(2);
     if (!of_tokens(x) || width(x) % (merged ? 6 : 2) != 0) return;
-    const std::string position = one_of(std::array<const char*, 3>{"none", "bias", "alibi"});
-    const bool biased = position == "bias";
+    const std::string position = one_of(std::array<const char*, 4>{"none", "bias", "alibi", "disentangled"});
     const std::int64_t n = merged ? width(x) / 3 : width(x);
     std::vector<ValueId> inputs(merged ? 1 : 3, x);
     if (!merged && below(2)) {
       for (ValueId& input : inputs) input = projection(x);
     }
-    if (biased) inputs.push_back(table(32, 2));
-    add(Op::attention, std::move(inputs),
-        {{"heads", std::int64_t{2}},
-         {"head_dim", n / 2},
-         {"scale", any_number()},
-         {"window", static_cast<std::int64_t>(below(100))},
-         {"max_distance", std::int64_t{128}},
-         {"position", position}});
+    if (position == "bias") inputs.push_back(table(32, 2));
+    Attributes attributes = {{"heads", std::int64_t{2}},
+                             {"head_dim", n / 2},
+                             {"scale", any_number()},
+                             {"window", static_cast<std::int64_t>(below(100))},
+                             {"max_distance", std::int64_t{128}},
+                             {"position", position}};
+    if (position == "disentangled") relative(n, inputs, attributes);
+    add(Op::attention, std::move(inputs), std::move(attributes));
     if (below(2)) add(Op::pool, {rows_.back()}, {{"mode", std::string("cls")}});
+  }
+
+  void relative(std::int64_t hidden, std::vector<ValueId>& inputs, Attributes& attributes) {
+    const std::int64_t buckets = below(2) ? 16 : 0, c2p = flag(), p2c = c2p ? flag() : 1;
+    inputs.push_back(table(2 * (buckets ? buckets : 128), hidden));
+    if (below(2)) {
+      attributes["norm_epsilon"] = std::abs(any_number());
+      inputs.insert(inputs.end(), {vector(hidden), vector(hidden)});
+    }
+    for (std::int64_t i = 0; i < c2p + p2c; ++i)
+      inputs.insert(inputs.end(), {table(hidden, hidden), vector(hidden)});
+    attributes.insert({{"buckets", buckets}, {"c2p", c2p}, {"p2c", p2c}});
   }
 
   ValueId product(ValueId x) {

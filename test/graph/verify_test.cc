@@ -288,13 +288,18 @@ TEST_CASE("linear takes rows, a weight as deep as they are wide, and a bias as w
           "silu, sigmoid, tanh, found elu");
   REQUIRE(v.error(Op::linear, {v.x, v.w}, {{"activation", std::string(9999, '\n')}}).size() < 200);
   REQUIRE(v.error(Op::linear, {v.x, v.w}, {{"format", std::string("int9")}}) ==
-          "graph: attribute 'format' of linear must be one of f32, int8, found int9");
+          "graph: attribute 'format' of linear must be one of f32, exact_f32, int8, int7, int6, int5, int4, "
+          "found int9");
 }
 
-TEST_CASE("linear has the format int8 where its rows are quantized and nowhere else") {
+TEST_CASE("linear has a format of integers where its rows are quantized and nowhere else") {
   const Values v;
+  for (const std::string format : {"int8", "int7", "int6", "int5", "int4"}) {
+    REQUIRE(v.error(Op::linear, {v.u8, v.w}, {{"format", format}}) == "");
+    REQUIRE(v.error(Op::linear, {v.x, v.w}, {{"format", format}}) != "");
+  }
   const std::string rule =
-      "graph: linear must have format = \"int8\" if and only if its rows are quantized, found input 0 ";
+      "graph: linear must have a format of integers if and only if its rows are quantized, found input 0 ";
   REQUIRE(v.error(Op::linear, {v.u8, v.w}) == rule + "(%u8) u8_rows[tokens,12]");
   REQUIRE(v.error(Op::linear, {v.u8, v.w}, {{"format", std::string("f32")}}) ==
           rule + "(%u8) u8_rows[tokens,12]");
@@ -396,7 +401,7 @@ TEST_CASE("a linear makes codes where it is in int8 and has an activation") {
                             {"result", std::string("u8_rows")}};
   REQUIRE(v.error(Op::linear, {v.u8, v.w}, codes) == "");
   const std::string rule =
-      "graph: linear must have format = \"int8\" and an activation where its result is u8_rows";
+      "graph: linear must have a format of integers and an activation where its result is u8_rows";
   Attributes plain = codes, floats = codes;
   plain.erase("activation");
   floats["format"] = std::string("f32");
@@ -464,7 +469,8 @@ TEST_CASE("attention's window, scale, position and format are checked") {
   REQUIRE(error("scale", std::int64_t{1}, {v.x, v.x, v.x}) ==
           "graph: attribute 'scale' of op attention has another type than expected");
   REQUIRE(error("position", std::string("rotary"), {v.x, v.x, v.x}) ==
-          "graph: attribute 'position' of attention must be one of none, bias, alibi, found rotary");
+          "graph: attribute 'position' of attention must be one of none, bias, alibi, disentangled, "
+          "found rotary");
   REQUIRE(error("format", std::string("int8"), {v.x, v.x, v.x}) == "");
   REQUIRE(error("format", std::string("int4"), {v.x, v.x, v.x}) ==
           "graph: attribute 'format' of attention must be one of f32, int8, found int4");

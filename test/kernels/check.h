@@ -88,6 +88,7 @@ void check_gemm_u8s6(Context& context);
 void check_gemm_u8s5(Context& context);
 void check_gemm_u8s4(Context& context);
 void check_gemm_u4s4(Context& context);
+void check_linear_f32(Context& context);
 void check_quantize_rows_u8(Context& context);
 void check_quantize_rows_u4(Context& context);
 void check_quantize_ranged_u8(Context& context);

@@ -37,6 +37,7 @@ constexpr Entry kEntries[] = {
     {"gemm_u8s5", check_gemm_u8s5},
     {"gemm_u8s4", check_gemm_u8s4},
     {"gemm_u4s4", check_gemm_u4s4},
+    {"linear_f32", check_linear_f32},
     {"quantize_rows_u8", check_quantize_rows_u8},
     {"quantize_rows_u4", check_quantize_rows_u4},
     {"quantize_ranged_u8", check_quantize_ranged_u8},

@@ -69,6 +69,22 @@ TEST_CASE("a row whose least value is half a step from a code keeps its codes in
   }
 }
 
+TEST_CASE("a product of floats reads panels of 16 columns") {
+  Random random(3);
+  const int m = 2, n = 19, k = 33;
+  const std::vector<float> x = normals(random, m * k), w = normals(random, n * k), bias = normals(random, n);
+  std::vector<float> panels(linear_floats(n, k)), y(m * n);
+  for (int column = 0; column < n; ++column) {
+    for (int i = 0; i < k; ++i) panels[(column / 16 * k + i) * 16 + column % 16] = w[column * k + i];
+  }
+  find_set("scalar").linear_f32({x.data(), k, panels.data(), bias.data(), m, n, k, y.data(), n});
+  for (int i = 0; i < m * n; ++i) {
+    double expected = bias[i % n];
+    for (int j = 0; j < k; ++j) expected += static_cast<double>(x[i / n * k + j]) * w[i % n * k + j];
+    CHECK(std::fabs(y[i] - expected) < 1e-5);
+  }
+}
+
 TEST_CASE("a product of quantized operands is close to the product of the floats") {
   Random random(2);
   const KernelSet& set = find_set("scalar");

@@ -1,5 +1,6 @@
 #include "quant/packed_linear.h"
 
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <cmath>
 #include <cstring>
@@ -10,9 +11,12 @@
 
 #include "kernels/registry.h"
 #include "nybble/error.h"
+#include "quant/pages.h"
+#include "quant/weight_scales.h"
 
 using namespace nybble;
 using namespace nybble::kernels;
+using quant::IntegerFormat;
 using quant::PackedLinear;
 using quant::SourceRows;
 
@@ -33,11 +37,18 @@ Linear random_linear(int n, int k, std::mt19937& random) {
 
 const KernelSet& scalar() { return find_set("scalar"); }
 
-PackedLinear pack(const KernelSet& kernels, const Linear& linear) {
+const IntegerFormat& int8() { return *quant::find_integer_format("int8"); }
+
+quant::WeightScale fit_scale(const IntegerFormat& format, std::span<const float> w) {
+  if (format.pack.group != 0) return quant::group_scale(format, w);
+  return quant::channel_scale(format, w, scalar().absmax(w.data(), static_cast<std::ptrdiff_t>(w.size())));
+}
+
+PackedLinear pack(const KernelSet& kernels, const Linear& linear, const IntegerFormat& format = int8()) {
   const std::vector<SourceRows> weights = {{"f: tensor \"first\"", 3},
                                            {"f: tensor \"rest\"", std::max(0, linear.n - 3)}};
   const std::vector<SourceRows> biases = {{"f: tensor \"bias\"", linear.n}};
-  return PackedLinear(kernels, linear.w, linear.n, linear.k, linear.bias, weights, biases);
+  return PackedLinear(kernels, format, linear.w, linear.n, linear.k, linear.bias, weights, biases);
 }
 
 // ---- the format, read as its description says ----
@@ -128,19 +139,53 @@ TEST_CASE("a pack holds the codes, sums, scales and biases that its format descr
   }
 }
 
-TEST_CASE("every runnable instruction set packs the same bytes") {
+TEST_CASE("every runnable instruction set packs the same bytes, whatever the format") {
   const unsigned seed = 20241;
   INFO("seed " << seed);
   std::mt19937 random(seed);
-  for (const auto& [n, k] : kShapes) {
-    const Linear linear = random_linear(n, k, random);
-    const PackedLinear expected = pack(scalar(), linear);
-    for (const RegisteredSet& entry : registered_sets()) {
-      if (!entry.runnable) continue;
-      INFO(entry.set->name << ", n " << n << ", k " << k);
-      const PackedLinear packed = pack(*entry.set, linear);
-      REQUIRE(packed.bytes() == expected.bytes());
-      REQUIRE(std::memcmp(packed.data(), expected.data(), expected.bytes()) == 0);
+  for (const IntegerFormat& format : quant::kIntegerFormats)
+    for (const auto& [n, k] : kShapes) {
+      const Linear linear = random_linear(n, k, random);
+      const PackedLinear expected = pack(scalar(), linear, format);
+      for (const RegisteredSet& entry : registered_sets()) {
+        if (!entry.runnable) continue;
+        INFO(entry.set->name << ", " << format.name << ", n " << n << ", k " << k);
+        const PackedLinear packed = pack(*entry.set, linear, format);
+        REQUIRE(packed.bytes() == expected.bytes());
+        REQUIRE(std::memcmp(packed.data(), expected.data(), expected.bytes()) == 0);
+      }
+    }
+}
+
+TEST_CASE(
+    "a pack of any format holds each weight to half a step, but for those that a smaller scale cuts off") {
+  const unsigned seed = 20242;
+  INFO("seed " << seed);
+  std::mt19937 random(seed);
+  for (const IntegerFormat& format : quant::kIntegerFormats) {
+    for (const auto& [n, k] : kShapes) {
+      INFO(format.name << ", n " << n << ", k " << k);
+      const Linear linear = random_linear(n, k, random);
+      const PackedLinear packed = pack(best_set(), linear, format);
+      REQUIRE(packed.format().name == format.name);
+      REQUIRE(packed.bytes() == packed_bytes(n, k, format.pack));
+      std::vector<float> w(linear.w.size());
+      for (int panel = 0; panel < panel_count(n); ++panel)
+        best_set().unpack(packed.data(), n, k, format.pack, panel, w.data(), k);
+      const auto group = static_cast<std::size_t>(format.pack.group == 0 ? k : format.pack.group);
+      int wrong = 0;
+      for (std::size_t i = 0; i < w.size(); ++i) {
+        const std::size_t column = i % static_cast<std::size_t>(k);
+        const auto first = linear.w.begin() + static_cast<std::ptrdiff_t>(i - column % group);
+        const std::size_t length = std::min(group, static_cast<std::size_t>(k) - column / group * group);
+        const quant::WeightScale fit =
+            fit_scale(format, {first, first + static_cast<std::ptrdiff_t>(length)});
+        const float lowest = fit.scale * static_cast<float>(least_code(format.pack) - fit.zero),
+                    highest = fit.scale * static_cast<float>(greatest_code(format.pack) - fit.zero);
+        const float inside = std::clamp(linear.w[i], lowest, highest);
+        wrong += !(std::fabs(w[i] - inside) <= 0.5001f * fit.scale);
+      }
+      REQUIRE(wrong == 0);
     }
   }
 }
@@ -195,7 +240,7 @@ TEST_CASE(
 TEST_CASE("no bias is a bias of zeros") {
   std::mt19937 random(9);
   Linear linear = random_linear(18, 12, random);
-  const PackedLinear without(best_set(), linear.w, 18, 12, {}, {}, {});
+  const PackedLinear without(best_set(), int8(), linear.w, 18, 12, {}, {}, {});
   std::fill(linear.bias.begin(), linear.bias.end(), 0.0f);
   const PackedLinear with = pack(best_set(), linear);
   REQUIRE(std::memcmp(without.data(), with.data(), with.bytes()) == 0);
@@ -220,4 +265,20 @@ TEST_CASE("a weight or bias that is not finite is an error that names the tensor
                   std::to_string(row));
     }
   }
+}
+
+TEST_CASE("weights packed to given memory are those packed to memory of their own", "[quant]") {
+  std::mt19937 random(5);
+  const Linear linear = random_linear(70, 100, random);
+  const PackedLinear own = pack(scalar(), linear);
+  const quant::Pages pages(own.bytes());
+  const std::vector<SourceRows> weights = {{"w", linear.n}}, biases = {{"b", linear.n}};
+  const auto rows = [&](int begin, int end) {
+    return std::span<const float>(linear.w).subspan(static_cast<std::size_t>(begin * linear.k),
+                                                    static_cast<std::size_t>((end - begin) * linear.k));
+  };
+  const PackedLinear given(scalar(), int8(), rows, linear.n, linear.k, linear.bias, weights, biases,
+                           pages.data());
+  CHECK(given.data() == pages.data());
+  CHECK(std::memcmp(given.data(), own.data(), own.bytes()) == 0);
 }

@@ -60,6 +60,8 @@ class Interpreter {
         return concat(node);
       case Op::copy:
         return in(node, 0);
+      case Op::unfold:  // the tests of DeBERTa hold it to PyTorch
+        break;
       case Op::l2_normalize:
         return l2_normalize(in(node, 0));
       case Op::quantize_rows:

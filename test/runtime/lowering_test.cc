@@ -377,6 +377,49 @@ TEST_CASE(
   }
 }
 
+TEST_CASE(
+    "weights of fewer bits have the same bits on every instruction set, with codes made early or late") {
+  const WeightFormat format =
+      GENERATE(WeightFormat::int7, WeightFormat::int6, WeightFormat::int5, WeightFormat::int4);
+  const Graph graph = encoder_with_output("z");
+  const Tensors tensors = random_tensors(graph, 7);
+  const WeightFolder folder = write(graph, tensors);
+  const DoubleInputs inputs = random_inputs(kLengths, 8);
+  const std::vector<float> expected =
+      run(graph, folder.weights(), inputs, {format, {}, 1, &kernels::find_set("scalar")});
+  REQUIRE(largest_difference(expected, run_in_double(graph, tensors, inputs)) <= 1.0);
+  for (const kernels::RegisteredSet& entry : kernels::registered_sets()) {
+    if (!entry.runnable) continue;
+    for (const std::set<std::string, std::less<>>& disabled :
+         {std::set<std::string, std::less<>>{}, {"fuse_linear_quantization"}}) {
+      INFO(entry.set->name << ", " << graph::format_name(format) << ", disabled " << disabled.size());
+      REQUIRE(run(graph, folder.weights(), inputs, {format, disabled, 2, entry.set}) == expected);
+    }
+  }
+}
+
+TEST_CASE("linears of one graph may have different formats") {
+  const Graph plain = encoder_with_output("z");
+  const Tensors tensors = random_tensors(plain, 7);
+  const WeightFolder folder = write(plain, tensors);
+  const DoubleInputs inputs = random_inputs(kLengths, 8);
+  Graph graph = plain;
+  graph::PassRun passes;
+  passes.settings.weights = WeightFormat::int8;
+  graph::run_passes(graph, passes);
+  std::vector<graph::Node*> linears;
+  for (graph::Node& node : graph.nodes) {
+    if (node.op == graph::Op::linear) linears.push_back(&node);
+  }
+  REQUIRE(linears.size() >= 3);
+  linears[0]->attributes["format"] = std::string("int4");
+  linears[1]->attributes["format"] = std::string("int6");
+  const std::vector<float> all8 = run(plain, folder.weights(), inputs, {WeightFormat::int8, {}});
+  const std::vector<float> mixed = run(graph, folder.weights(), inputs, {WeightFormat::int8, {}});
+  REQUIRE(mixed != all8);
+  REQUIRE(largest_difference(mixed, run_in_double(plain, tensors, inputs)) <= 1.0);
+}
+
 TEST_CASE("whatever the form in which a plan runs, its bits are the same") {
   std::string text = kEncoder;  // wide enough for products of several panels
   for (std::size_t at = 0; (at = text.find("36", at)) != std::string::npos;) text.replace(at, 2, "200");

@@ -47,14 +47,16 @@ TileEpilogue epilogue_of(const KernelSet& set, const std::string& activation) {
 
 /// A product of `rows` rows, and what it becomes in two ways.
 struct Case {
-  Case(const KernelSet& kernels, int n, int depth, int most_rows, std::mt19937& random)
-      : set(kernels), k(depth), rows(most_rows), x(rows, k) {
+  Case(const KernelSet& kernels, const quant::IntegerFormat& weights, int n, int depth, int most_rows,
+       std::mt19937& random)
+      : set(kernels), format(weights), k(depth), rows(most_rows), x(rows, k) {
     const std::vector<float> w = normals(n * k, 0.2F, random), bias = normals(n, 0.1F, random),
                              values = normals(rows * k, 1.0F, random);
     const std::vector<quant::SourceRows> source = {{"w", n}};
-    pack = std::make_unique<quant::PackedLinear>(set, w, n, k, bias, source, source);
+    pack = std::make_unique<quant::PackedLinear>(set, format, w, n, k, bias, source, source);
     set.quantize_rows_u8(values.data(), k, rows, k, x.codes.data(), x.stride, x.scales.data());
     args.b = pack->data();
+    args.format = format.pack;
     args.n = n;
     args.k = k;
     args.panel_end = panel_count(n);
@@ -71,7 +73,7 @@ struct Case {
     call.m = rows;
     call.c = c.data();
     call.epilogue = epilogue_of(set, activation);
-    set.gemm_u8s8(call);
+    (set.*format.product)(call);
     Codes result(rows, args.n);
     set.quantize_rows_u8(c.data(), call.ldc, rows, args.n, result.codes.data(), result.stride,
                          result.scales.data());
@@ -92,6 +94,7 @@ struct Case {
   }
 
   const KernelSet& set;
+  const quant::IntegerFormat& format;
   int k, rows;
   Codes x;
   std::unique_ptr<quant::PackedLinear> pack;
@@ -102,16 +105,20 @@ struct Case {
 
 TEST_CASE("a quantized linear has the codes of a product, an activation and a quantization, on every set") {
   std::mt19937 random(11);
+  std::size_t turn = 0;
   for (const RegisteredSet& entry : registered_sets()) {
     if (!entry.runnable) continue;
     for (const auto& [n, k] :
          std::vector<std::pair<int, int>>{{37, 24}, {1024, 64}, {1025, 40}, {1536, 96}, {2100, 33}}) {
       for (const int rows : {1, 13, 57, 130}) {
         if (rows > 60 && std::string(entry.set->name) == "scalar") continue;
-        const Case it(*entry.set, n, k, rows, random);
+        // In turn, so that each format meets each set.
+        const quant::IntegerFormat& format = quant::kIntegerFormats[turn++ % quant::kIntegerFormats.size()];
+        const Case it(*entry.set, format, n, k, rows, random);
         for (const std::string activation : {"gelu_erf_q", "gelu_erf", "gelu_tanh", "relu"}) {
-          const QuantizedLinear linear(*entry.set, it.args, activation);
-          INFO(entry.set->name << ", " << n << " x " << k << ", rows " << rows << ", " << activation);
+          const QuantizedLinear linear(*entry.set, entry.set->*it.format.product, it.args, activation);
+          INFO(entry.set->name << ", " << format.name << ", " << n << " x " << k << ", rows " << rows << ", "
+                               << activation);
           REQUIRE(linear.blocks() == row_block_count(n));
           std::vector<int> borders(static_cast<std::size_t>(linear.blocks()) + 1);
           for (int i = 0; i <= linear.blocks(); ++i) borders[static_cast<std::size_t>(i)] = i;
@@ -128,7 +135,7 @@ TEST_CASE("a quantized linear keeps no more than 128 KB of floats, however wide 
   std::mt19937 random(12);
   const KernelSet& set = best_set();
   for (const int n : {16, 512, 1024, 1536, 4096}) {
-    const Case it(set, n, 8, 1, random);
-    REQUIRE(QuantizedLinear(set, it.args, "gelu_erf_q").own_bytes() <= 128 << 10);
+    const Case it(set, quant::kIntegerFormats[0], n, 8, 1, random);
+    REQUIRE(QuantizedLinear(set, set.gemm_u8s8, it.args, "gelu_erf_q").own_bytes() <= 128 << 10);
   }
 }

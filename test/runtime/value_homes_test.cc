@@ -188,7 +188,7 @@ TEST_CASE(
   }
 }
 
-TEST_CASE("a larger cache gives blocks that are at least as large, and scratch that fits it") {
+TEST_CASE("a larger cache gives blocks that are at least as large, and scratch of at most twice its size") {
   const Graph graph = encoder(WeightFormat::int8);
   const std::vector<StageNodes> stages = group_stages(graph);
   int before = 0;
@@ -196,7 +196,7 @@ TEST_CASE("a larger cache gives blocks that are at least as large, and scratch t
     const ValueHomes places = place_values(graph, stages, l2);
     REQUIRE(places.block_rows >= before);
     if (places.block_rows > 12)
-      REQUIRE(places.scratch_row_bytes * static_cast<std::size_t>(places.block_rows) <= l2);
+      REQUIRE(places.scratch_row_bytes * static_cast<std::size_t>(places.block_rows) <= 2 * l2);
     before = places.block_rows;
   }
 }

@@ -4,15 +4,16 @@
 #include <cstddef>
 #include <memory>
 
-namespace nybble::bench {
+namespace nybble::quant {
 
 struct Unmap {
-  std::byte* map = nullptr;
   std::size_t bytes = 0;
-  void operator()(std::byte*) const noexcept;
+  void operator()(std::byte* data) const noexcept;
 };
 
-/// Zero bytes at a boundary of 2 MiB, on huge pages where the system gives them.
+/// Zero bytes at a boundary of 2 MiB, on huge pages where the system gives them. Memory is taken when it is
+/// touched: 2 MiB at a time but for the end, of which less than half a huge page is taken in small ones.
+/// Throws std::bad_alloc.
 class Pages {
  public:
   Pages() = default;
@@ -25,4 +26,4 @@ class Pages {
   std::unique_ptr<std::byte, Unmap> data_;
 };
 
-}  // namespace nybble::bench
+}  // namespace nybble::quant
