@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 
 namespace nybble::runtime {
 namespace {
@@ -52,13 +53,14 @@ Output output_of(const ModelFolder& folder, const LoadOptions& options) {
                                             : Output::embedding;
   const Output wanted = options.output.value_or(own);
   if (wanted == own || wanted == Output::tokens) return wanted;
+  // Any masked language model: the folder may be older than SPLADE's modules.
+  if (wanted == Output::sparse && !folder.st.has_modules) return wanted;
   throw Error(ErrorCode::bad_input,
               fmt::format("output: expected {} or tokens, which this model gives, found {}", output_name(own),
                           output_name(wanted)));
 }
 
-graph::ImportTarget embedding_target(const ModelFolder& folder, const LoadOptions& options, Output output,
-                                     const Weights& weights) {
+graph::ImportTarget embedding_target(const ModelFolder& folder, const LoadOptions& options, Output output) {
   const SentenceTransformers& st = folder.st;
   graph::ImportTarget target;
   target.pooling = st.pooling.modes;
@@ -73,15 +75,34 @@ graph::ImportTarget embedding_target(const ModelFolder& folder, const LoadOption
   // Rows of tokens are the encoder's, unless they are the output of a multi-vector model.
   if (output != Output::tokens || !st.multi_vector) target.token_modules = st.token_modules;
   target.pooled_modules = st.pooled_modules;
-  find_outputs(target.token_modules, weights);
+  if (output == Output::sparse) target.head = graph::Head::masked_lm;
   return target;
+}
+
+void add_modules(const ModelFolder& folder, graph::ImportTarget& target, Weights& weights) {
+  if (target.token_modules.empty() && target.pooled_modules.empty()) return;
+  for (const std::filesystem::path& module : folder.st.weight_folders)
+    weights.add_module(folder.dir / module, module.generic_string() + "/");
+  find_outputs(target.token_modules, weights);
+}
+
+void check_masked_keys(const ModelFolder& folder, const graph::Graph& graph) {
+  const auto& multi_vector = folder.st.multi_vector;
+  if (!multi_vector || !multi_vector->expansion || multi_vector->expansion->is_attended) return;
+  for (const graph::Node& node : graph.nodes) {
+    if (node.op != graph::Op::attention || graph::text(node, "position") == "none") continue;
+    throw Error(ErrorCode::unsupported_model,
+                folder.dir.string() +
+                    ": expected query expansion that is attended to where attention has biases of "
+                    "positions, found one that is not");
+  }
 }
 
 void describe_target(const ModelFolder& folder, const graph::ImportTarget& target, ModelInfo& info) {
   info.normalize = target.normalize;
   for (const HeadModule& module : target.token_modules)
     info.modules.push_back(describe(module) + " of tokens");
-  if (!target.per_token) {
+  if (!target.per_token && target.head == graph::Head::none) {
     for (const graph::PoolMode mode : target.pooling) info.pooling.push_back(static_cast<Pooling>(mode));
     for (const HeadModule& module : target.pooled_modules) info.modules.push_back(describe(module));
   }

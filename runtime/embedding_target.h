@@ -11,9 +11,15 @@ namespace nybble::runtime {
 /// What the model gives. Throws Error{bad_input} for an output that the folder has not.
 Output output_of(const ModelFolder& folder, const LoadOptions& options);
 
-/// `weights` says how wide a projection is whose width stands nowhere else. Throws Error{unsupported_model}.
-graph::ImportTarget embedding_target(const ModelFolder& folder, const LoadOptions& options, Output output,
-                                     const Weights& weights);
+graph::ImportTarget embedding_target(const ModelFolder& folder, const LoadOptions& options, Output output);
+
+/// Adds the weights of the modules that `target` has, and fills in how wide a projection is whose width only
+/// its tensor says. Throws Error{unsupported_model} or Error{io}.
+void add_modules(const ModelFolder& folder, graph::ImportTarget& target, Weights& weights);
+
+/// Throws Error{unsupported_model} where queries are filled up with tokens that none attends to, and
+/// attention has biases of its own.
+void check_masked_keys(const ModelFolder& folder, const graph::Graph& graph);
 
 /// Fills in what ModelInfo says of modules, prompts and the output.
 void describe_target(const ModelFolder& folder, const graph::ImportTarget& target, ModelInfo& info);

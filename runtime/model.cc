@@ -137,20 +137,26 @@ std::future<TimedTokenizer> read_tokenizer(const ModelFolder& folder, int thread
   return reading;
 }
 
+/// Passes are shown and left out for the encoder.
+graph::PassRun decoder_run(const LoadOptions& options) {
+  graph::PassRun run = pass_run(options);
+  run.disabled.clear();
+  run.observer = {};
+  return run;
+}
+
 /// Maps the weights and makes the graph.
-void read_graph(const ModelFolder& folder, const LoadOptions& options, runtime::LoadedModel& model) {
+void read_graph(const ModelFolder& folder, const LoadOptions& options, graph::ImportTarget target,
+                runtime::LoadedModel& model) {
   model.weights = std::make_unique<runtime::Weights>(folder.transformer_dir);
-  for (const std::filesystem::path& module : folder.st.weight_folders)
-    model.weights->add_module(folder.dir / module, module.generic_string() + "/");
-  model.info.output = runtime::output_of(folder, options);
-  const graph::ImportTarget target =
-      runtime::embedding_target(folder, options, model.info.output, *model.weights);
-  runtime::describe_target(folder, target, model.info);
+  runtime::add_modules(folder, target, *model.weights);
   const graph::TensorTable tensors = model.weights->tensor_table();
   graph::ImportedModel imported = graph::import_model(
       {folder.config.value(), folder.config.name(), tensors, model.weights->file().string()}, target);
   model.sizes = imported.sizes;
   model.graph = std::move(imported.graph);
+  model.decoder = std::move(imported.decoder);
+  if (model.decoder) graph::run_passes(*model.decoder, decoder_run(options));
   graph::run_passes(model.graph, pass_run(options));
   model.graph_text = graph::print(model.graph);
 }
@@ -185,26 +191,27 @@ void load_nodes(runtime::LoadedModel& model, const runtime::LoweringOptions& opt
 
 }  // namespace
 
-Model Model::load(std::string_view model, const LoadOptions& options) {
+std::shared_ptr<runtime::LoadedModel> runtime::load_model(const ModelFolder& folder,
+                                                          const graph::ImportTarget& target,
+                                                          const LoadOptions& options) {
   const auto start = std::chrono::steady_clock::now();
   const kernels::FloatEnvironment environment;  // numbers of the files are read as in every other process
   check(options);
   const kernels::KernelSet& kernels =
       options.isa.empty() ? kernels::default_set() : kernels::find_set(options.isa);
-  const ModelFolder folder = runtime::read_model_folder(runtime::resolve_model(model));
 
   auto impl = std::make_shared<runtime::LoadedModel>();
   ModelInfo& info = impl->info;
   impl->kernels = &kernels;
   info.threads = options.threads > 0 ? options.threads : kernels::usable_cpus().threads;
   std::future<TimedTokenizer> tokenizer = read_tokenizer(folder, info.threads);
-  info.graph_seconds = seconds_of([&] { read_graph(folder, options, *impl); });
+  info.graph_seconds = seconds_of([&] { read_graph(folder, options, target, *impl); });
 
   info.folder = folder.dir.string();
   fill_sizes(impl->sizes, info);
   info.weights = options.weights;
   info.isa = kernels.name;
-  info.bits = options.weights == Weights::f32 ? "machine-dependent" : "exact (numerics 2)";
+  info.bits = options.weights == nybble::Weights::f32 ? "machine-dependent" : "exact (numerics 2)";
 
   impl->batch_tokens = options.batch_tokens.value_or(default_batch_tokens(info.threads));
   runtime::LoweringOptions lowering;
@@ -214,19 +221,38 @@ Model Model::load(std::string_view model, const LoadOptions& options) {
   lowering.l2_bytes = cache_bytes(2, lowering.l2_bytes);
   lowering.l3_bytes = cache_bytes(3, lowering.l3_bytes);
   info.plan_seconds = seconds_of([&] { load_nodes(*impl, lowering, options.concurrent_calls); });
+  if (impl->decoder) {
+    const int calls = options.concurrent_calls > 0 ? options.concurrent_calls : info.threads;
+    impl->row_decoder =
+        std::make_unique<RowDecoder>(*impl->decoder, *impl->weights, lowering, impl->scheduler(), calls);
+  }
   std::tie(impl->tokenizer, info.tokenizer_seconds) = tokenizer.get();
   fill_tokenizer(*impl->tokenizer, info);
   fill_lengths(folder, options, impl->tokenizer->special_tokens_of_single(), info);
-  fill_dimensions(folder, options, impl->columns(), info);
-  impl->text_forms = runtime::TextForms(folder.st, *impl->tokenizer, info.max_tokens, options.max_tokens > 0,
-                                        info.positions);
 
   info.linear_bytes = impl->nodes.front()->lowered.linear_bytes;
+  if (impl->row_decoder) info.linear_bytes += impl->row_decoder->linear_bytes();
   info.table_bytes = impl->nodes.front()->lowered.table_bytes;
   info.file_bytes = impl->weights->file_bytes();
   info.load_seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  return impl;
+}
+
+Model Model::load(std::string_view model, const LoadOptions& options) {
+  const ModelFolder folder = runtime::read_model_folder(runtime::resolve_model(model));
   Model result;
-  result.impl_ = std::move(impl);
+  const Output output = runtime::output_of(folder, options);
+  const graph::ImportTarget target = runtime::embedding_target(folder, options, output);
+  const auto impl = runtime::load_model(folder, target, options);
+  ModelInfo& info = impl->info;
+  info.output = output;
+  runtime::describe_target(folder, target, info);
+  impl->sparse = folder.st.sparse.value_or(runtime::SparsePooling{});
+  fill_dimensions(folder, options, impl->columns(), info);
+  impl->text_forms = runtime::TextForms(folder.st, *impl->tokenizer, info.max_tokens, options.max_tokens > 0,
+                                        info.positions);
+  runtime::check_masked_keys(folder, impl->graph);
+  result.impl_ = impl;
   return result;
 }
 

@@ -8,10 +8,15 @@ namespace {
 
 constexpr double kTorchEpsilon = 1e-5;
 
-/// x · Wᵀ (+ b). One row a sequence is little work: it keeps the file's weights.
+/// x · Wᵀ (+ b). One row a sequence is little work: there it keeps the file's weights.
 ValueId product(EncoderBuilder& build, const HeadModule& module, const std::string& name,
                 const std::string& tensor, ValueId x, bool bias) {
-  return build.linear(name, module.tensors + tensor, x, module.outputs, bias ? Bias::with : Bias::none);
+  const ValueId result =
+      build.linear(name, module.tensors + tensor, x, module.outputs, bias ? Bias::with : Bias::none);
+  const bool is_pooled = build.graph.values[static_cast<std::size_t>(x)].shape[0] == Extent::sequences();
+  Node& linear = bias ? *(build.graph.nodes.end() - 2) : build.graph.nodes.back();
+  if (is_pooled) linear.attributes["format"] = std::string("exact_f32");
+  return result;
 }
 
 ValueId dense(EncoderBuilder& build, const HeadModule& module, ValueId x) {
