@@ -5,6 +5,7 @@
 
 #include "runtime/equal_sequences.h"
 #include "runtime/loaded_model.h"
+#include "runtime/sparse_rows.h"
 #include "runtime/text_block.h"
 #include "runtime/text_rows.h"
 
@@ -77,8 +78,14 @@ class EncodeCall {
   /// Rows go to `emit`, those of a text at a time, and are kept no longer than a batch.
   void give_to(runtime::TextRows::Emit emit) {
     text_rows_.emplace(row_form_, std::move(emit));
+    if (is_sparse()) {
+      sparse_rows_.emplace(*model_.row_decoder, model_.sparse, options_);
+      text_rows_->reduce_tokens(computed_columns(), [this](auto rows, auto lengths, const auto& give) {
+        sparse_rows_->pool(rows, lengths, give);
+      });
+    }
     place_rows_ = [this](std::size_t count) {
-      const std::size_t floats = count * row_form_.columns;
+      const std::size_t floats = count * computed_columns();
       if (rows_.size() < floats) rows_.resize(floats);
       return rows_.data();
     };
@@ -117,11 +124,18 @@ class EncodeCall {
   };
 
   /// Whether computed rows are those of the texts.
-  bool is_direct() const { return !form_.has_windows && row_form_.dimensions == row_form_.columns; }
+  bool is_direct() const {
+    return !form_.has_windows && row_form_.dimensions == row_form_.columns && !is_sparse();
+  }
+  bool is_sparse() const { return model_.info.output == Output::sparse; }
+  /// Whether the plan gives a row a token.
+  bool computes_tokens() const { return row_form_.per_token || is_sparse(); }
+  /// Of a row as the plan makes it.
+  std::size_t computed_columns() const { return static_cast<std::size_t>(model_.plan().output_columns); }
 
   void add_sequence(std::span<const std::int32_t> ids, std::span<const std::int32_t> types,
                     const runtime::SequenceMarks& marks, const Share& share) {
-    const std::size_t rows = row_form_.per_token ? ids.size() : 1;
+    const std::size_t rows = computes_tokens() ? ids.size() : 1;
     // A stream hands its rows over when it has read as many tokens as a batch has, whether they were computed
     // or not.
     if (text_rows_ && pending_tokens_ + ids.size() > model_.batch_tokens) run();
@@ -139,14 +153,14 @@ class EncodeCall {
     pending_tokens_ += ids.size();
     if (!text_rows_) return;
     row_form_.per_token ? text_rows_->add_tokens(ids, form_.skipped)
-                        : text_rows_->add_sequence(share.weight, share.is_last);
+                        : text_rows_->add_sequence(share.weight, share.is_last, ids.size());
   }
 
   void run() {
     if (places_.empty()) return;
     float* rows = place_rows_(pending_rows_);
     if (!batch_.empty()) model_.run(batch_.batch(rows), options_);
-    runtime::spread_rows(places_, rows, row_form_.columns);
+    runtime::spread_rows(places_, rows, computed_columns());
     report_.tokens += batch_.tokens();
     batch_.clear();
     places_.clear();
@@ -215,6 +229,7 @@ class EncodeCall {
   runtime::EqualSequences equal_;
   std::function<float*(std::size_t rows)> place_rows_;  ///< where the next so many computed rows go
   std::optional<runtime::TextRows> text_rows_;          ///< takes them; none where they stand in their place
+  std::optional<runtime::SparseRows> sparse_rows_;
   std::vector<float> rows_;
   std::vector<std::int32_t> ids_, types_;
   std::vector<runtime::RowPlace> places_;  ///< of the sequences since the last batch

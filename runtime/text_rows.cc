@@ -6,12 +6,12 @@
 
 namespace nybble::runtime {
 
-void TextRows::add_sequence(std::size_t weight, bool is_last_of_text) {
-  sequences_.push_back({weight, is_last_of_text, 1, 0});
+void TextRows::add_sequence(std::size_t weight, bool is_last_of_text, std::size_t tokens) {
+  sequences_.push_back({weight, is_last_of_text, 1, 0, tokens});
 }
 
 void TextRows::add_tokens(std::span<const std::int32_t> ids, const std::vector<bool>* skipped) {
-  Sequence sequence{0, true, ids.size(), 0};
+  Sequence sequence{0, true, ids.size(), 0, ids.size()};
   for (std::size_t i = 0; i < ids.size(); ++i) {
     const auto id = static_cast<std::size_t>(ids[i]);
     if (skipped != nullptr && id < skipped->size() && (*skipped)[id]) continue;
@@ -23,6 +23,7 @@ void TextRows::add_tokens(std::span<const std::int32_t> ids, const std::vector<b
 
 void TextRows::take(const float* rows) {
   const kernels::FloatEnvironment environment;
+  if (reduce_) return take_reduced(rows);
   const std::uint32_t* kept = kept_.data();
   for (const Sequence& sequence : sequences_) {
     form_.per_token ? take_tokens(sequence, rows, kept) : take_pooled(sequence, rows);
@@ -31,6 +32,18 @@ void TextRows::take(const float* rows) {
   }
   sequences_.clear();
   kept_.clear();
+}
+
+void TextRows::take_reduced(const float* rows) {
+  std::vector<std::size_t> lengths;
+  std::size_t tokens = 0;
+  for (const Sequence& sequence : sequences_) {
+    lengths.push_back(sequence.tokens);
+    tokens += sequence.tokens;
+  }
+  reduce_({rows, tokens * width_}, lengths,
+          [this](std::size_t i, const float* row) { take_pooled(sequences_[i], row); });
+  sequences_.clear();
 }
 
 void TextRows::take_tokens(const Sequence& sequence, const float* rows, const std::uint32_t* kept) {

@@ -30,22 +30,30 @@ class TextRows {
 
   /// The next sequence, of the same text as the one before unless that was its text's last. `weight` counts
   /// among windows.
-  void add_sequence(std::size_t weight, bool is_last_of_text);
+  /// `tokens` are its own, of which there are rows where rows of tokens are reduced.
+  void add_sequence(std::size_t weight, bool is_last_of_text, std::size_t tokens);
   /// The next sequence, a text alone, of whose rows those of `kept` are given.
   void add_tokens(std::span<const std::int32_t> ids, const std::vector<bool>* skipped);
   /// The rows of all sequences since the last call, without gaps.
   void take(const float* rows);
+  /// Makes of the rows of `lengths` tokens, end to end, one row a sequence of form.columns, and hands it on.
+  using Reduce = std::function<void(std::span<const float> rows, std::span<const std::size_t> lengths,
+                                    const std::function<void(std::size_t sequence, const float* row)>& give)>;
+  /// From now on the rows that come are one a token of `width` values, which `reduce` makes one a sequence.
+  void reduce_tokens(std::size_t width, Reduce reduce) { width_ = width, reduce_ = std::move(reduce); }
 
  private:
   struct Sequence {
     std::size_t weight = 0;
     bool is_last = true;
     std::size_t rows = 1, kept = 0;  ///< per token: of kept_
+    std::size_t tokens = 0;
   };
 
   void take_pooled(const Sequence& sequence, const float* row);
   void take_tokens(const Sequence& sequence, const float* rows, const std::uint32_t* kept);
   void add_window(const Sequence& sequence, const float* row);
+  void take_reduced(const float* rows);
   void give(std::span<const float> rows) { emit_(text_++, rows); }
   void finish_row(const float* row);
 
@@ -54,6 +62,8 @@ class TextRows {
   std::vector<Sequence> sequences_;
   std::vector<std::uint32_t> kept_;  ///< indices of rows within their sequence
   std::vector<float> sum_, row_;
+  std::size_t width_ = 0;
+  Reduce reduce_;
   std::size_t weights_ = 0, windows_ = 0;  ///< of the text whose windows are coming
   std::size_t text_ = 0;
 };
