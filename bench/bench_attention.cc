@@ -47,6 +47,26 @@ void bench_rotary_rows(EntryBench& bench, int head_dim, bool is_interleaved) {
       [&] { std::memcpy(x.data(), source.data(), x.bytes().size()); });
 }
 
+/// 64 × 64 biases of a distance: around 0 every one has a column of its own, further away two or three share
+/// it.
+void bench_gather(EntryBench& bench, bool by_key, int shared) {
+  constexpr int kSize = 64, kColumns = 160;
+  Floats products(kSize * kColumns), out(kSize * kSize);
+  std::vector<std::int32_t> columns(2 * kSize + 16);
+  for (std::size_t i = 0; i < columns.size(); ++i) columns[i] = static_cast<std::int32_t>(i) / shared;
+  const kernels::RelativeArgs args{
+      products.data(), kColumns, columns.data() + kSize, by_key, !by_key, kSize, kSize, out.data(), kSize};
+  const double elements = 1.0 * kSize * kSize;
+  bench.time(
+      {.what = fmt::format("64 x 64 of {}, {} a column", by_key ? "keys" : "queries", shared),
+       .elements = elements,
+       .bytes = (by_key ? 8 : 12) * elements,
+       .m = kSize,
+       .n = kSize},
+      {out.bytes()}, [&](const KernelSet& set) { set.gather_relative(args); }, {},
+      [&] { std::memset(out.data(), 0, out.bytes().size()); });
+}
+
 using Attention = void (*KernelSet::*)(const kernels::AttentionArgs&) noexcept;
 
 /// One head of twelve, whose Q, K and V stand side by side in a row.
@@ -92,6 +112,12 @@ void bench_softmax(EntryBench& bench) {
     bench_softmax_rows(bench, ", biased", n, -1, true);
   }
   bench_softmax_rows(bench, ", window 64", 512, 64, false);
+}
+
+void bench_gather_relative(EntryBench& bench) {
+  for (const bool by_key : {false, true}) {
+    for (const int shared : {1, 3}) bench_gather(bench, by_key, shared);
+  }
 }
 
 void bench_rotary(EntryBench& bench) {

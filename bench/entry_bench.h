@@ -80,6 +80,7 @@ void bench_quantize_ranged_u8(EntryBench& bench);
 void bench_gelu_quantize_rows_u8(EntryBench& bench);
 void bench_softmax(EntryBench& bench);
 void bench_rotary(EntryBench& bench);
+void bench_gather_relative(EntryBench& bench);
 void bench_attention_s8(EntryBench& bench);
 void bench_absmax(EntryBench& bench);
 void bench_pack(EntryBench& bench);

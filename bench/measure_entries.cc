@@ -19,6 +19,7 @@ constexpr MeasuredEntry kEntries[] = {
     {"gelu_quantize_rows_u8", bench_gelu_quantize_rows_u8},
     {"softmax", bench_softmax},
     {"rotary", bench_rotary},
+    {"gather_relative", bench_gather_relative},
     {"absmax", bench_absmax},
     {"pack", bench_pack},
     {"unpack", bench_unpack},

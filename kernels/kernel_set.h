@@ -187,6 +187,23 @@ struct SoftmaxArgs {
   std::ptrdiff_t ld_bias = 0;
 };
 
+/// Arguments of a gather of products by relative position, which makes biases of attention of them: to
+/// out[i][j], i < rows and j < keys, goes
+///   products[i][columns[j - i]]   where the products are the queries' (by_key = false), or
+///   products[j][columns[i - j]]   where they are the keys'.
+struct RelativeArgs {
+  const float* products;  ///< [rows or keys][ld]; 15 values behind any that is named can be read
+  std::ptrdiff_t ld;
+  /// From 1 - rows, or 1 - keys, on, never falling; 15 entries behind the last can be read. Fastest where
+  /// they grow by 15 or less over 16 entries.
+  const std::int32_t* columns;
+  bool by_key;
+  bool add;        ///< to what `out` holds; else it is written
+  int rows, keys;  ///< ≥ 1
+  float* out;      ///< [rows][ldo]
+  std::ptrdiff_t ldo;
+};
+
 /// Arguments of a rotary position embedding, in place: each pair (a, b) of a head becomes
 /// (a·cos - b·sin, b·cos + a·sin) of the row's position (RoFormer, arXiv:2104.09864, equation 34).
 struct RotaryArgs {
@@ -342,6 +359,8 @@ struct KernelSet {
   /// makes all of them NaN.
   void (*softmax)(const SoftmaxArgs& args) noexcept;
   void (*rotary)(const RotaryArgs& args) noexcept;
+  /// Biases of attention from products by relative position.
+  void (*gather_relative)(const RelativeArgs& args) noexcept;
   /// With a bias, a query whose keys are all -infinity gets zeros (NaN if V has NaN or infinity there).
   void (*attention_f32)(const AttentionArgs& args) noexcept;
   /// The integer form: Q, K and V are quantized to 8 bits on the way (docs/numerics.md). length ≤ 65536,

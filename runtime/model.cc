@@ -162,6 +162,10 @@ void read_graph(const ModelFolder& folder, const LoadOptions& options, graph::Im
 }
 
 void check(const LoadOptions& options) {
+  if (std::find(std::begin(kAllWeights), std::end(kAllWeights), options.weights) == std::end(kAllWeights)) {
+    throw Error(ErrorCode::bad_input, "weights: expected a format of nybble::Weights, found number " +
+                                          std::to_string(static_cast<int>(options.weights)));
+  }
   if (options.threads < 0 || options.threads > 1024) {
     throw Error(ErrorCode::bad_input,
                 "threads: expected 0 to 1024, found " + std::to_string(options.threads));

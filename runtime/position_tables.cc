@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "graph/power.h"
+
 namespace nybble::runtime {
 
 SinCos sin_cos(double x) {
@@ -37,7 +39,7 @@ const RotaryTable& PositionTables::rotary(const graph::Node& node) {
   std::vector<float> frequencies;
   for (int i = 0; i < dim; i += 2) {
     const float exponent = static_cast<float>(i) / static_cast<float>(dim);
-    const float power = static_cast<float>(std::pow(theta, static_cast<double>(exponent)));
+    const float power = static_cast<float>(graph::power(theta, static_cast<double>(exponent)));
     frequencies.push_back(1.0F / power / static_cast<float>(factor));
   }
   for (int position = 0; position < longest_; ++position) {
@@ -56,7 +58,7 @@ int relative_bucket(int distance, int buckets, int max_distance) {
   if (away < exact) return first + away;
   // In floats, as the reference has it: a border may fall either way.
   const float ratio = static_cast<float>(away) / static_cast<float>(exact);
-  const auto log = [](double value) { return static_cast<float>(std::log(value)); };
+  const auto log = [](double value) { return static_cast<float>(graph::logarithm(value)); };
   const float range = log(static_cast<double>(max_distance) / exact);
   const float place = log(static_cast<double>(ratio)) / range * static_cast<float>(half - exact);
   return first + std::min(half - 1, exact + static_cast<int>(place));
@@ -85,7 +87,7 @@ double alibi_slope(int head, int heads) {
   const bool beyond = head >= power;
   const double step = 8.0 / (beyond ? 2 * power : power);
   const int place = beyond ? 2 * (head - power) + 1 : head + 1;
-  return std::exp2(-step * place);
+  return graph::power(2, -step * place);
 }
 
 const DistanceBias& PositionTables::alibi(int heads) {

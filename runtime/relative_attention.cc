@@ -135,7 +135,8 @@ RelativeAttention::RelativeAttention(const graph::Graph& graph, const graph::Nod
   if (at.query_weight)
     add_products(projected(table, node, at.query_weight, constants, kernels, hidden), false, source,
                  queries_);
-  for (int distance = 1 - longest; distance < longest; ++distance) {
+  // kernels::RelativeArgs: 15 entries behind the last can be read.
+  for (int distance = 1 - longest; distance < longest + 15; ++distance) {
     key_columns_.push_back(2 * span_ - 1 - static_cast<int>(graph::relative_row(by, -distance)));
     query_columns_.push_back(static_cast<int>(graph::relative_row(by, distance)));
   }
@@ -180,7 +181,7 @@ RelativeAttention::Layout RelativeAttention::layout(int length) const {
   at.query_codes = at.key_scales + (is_int8_ ? round_up_64(keys * scales) : 0);
   at.query_scales = at.query_codes + kChunk * depth;
   at.products = at.query_scales + round_up_64(kChunk * scales);
-  at.biases = at.products + kChunk * columns * sizeof(float);
+  at.biases = at.products + (kChunk * columns + 16) * sizeof(float);
   at.bytes = at.biases + static_cast<std::size_t>(most_rows(length)) *
                              static_cast<std::size_t>(kernels::padded_columns(length)) * sizeof(float);
   return at;
@@ -221,12 +222,7 @@ void RelativeAttention::bias(AttentionArgs& call, int head, std::byte* own) cons
   const Layout at = layout(call.length);
   call.ld_bias = kernels::padded_columns(call.length);
   call.bias = reinterpret_cast<const float*>(own + at.biases) - call.row_begin * call.ld_bias;
-  if (queries_.empty()) {
-    std::fill_n(reinterpret_cast<float*>(own + at.biases), (call.row_end - call.row_begin) * call.ld_bias,
-                0.0F);
-  } else {
-    position_to_content(call, head, own);
-  }
+  if (!queries_.empty()) position_to_content(call, head, own);
   if (!keys_.empty()) content_to_position(call, head, own);
 }
 
@@ -247,11 +243,9 @@ void RelativeAttention::position_to_content(const AttentionArgs& call, int head,
     const int last =
         std::min(product.columns(), kernels::round_up(columns[call.row_end - 1 - key] + 1, unit));
     product.run(kernels_, rows, key, end - key, first, last, products);
-    for (int j = key; j < end; ++j) {
-      const float* from = products + static_cast<std::ptrdiff_t>(j - key) * (last - first) - first;
-      float* to = biases + j;
-      for (int i = call.row_begin; i < call.row_end; ++i, to += call.ld_bias) *to = from[columns[i - j]];
-    }
+    const int rows_count = call.row_end - call.row_begin;
+    kernels_.gather_relative({products - first, last - first, columns + call.row_begin - key, true, false,
+                              rows_count, end - key, biases + key, call.ld_bias});
   }
 }
 
@@ -274,11 +268,9 @@ void RelativeAttention::content_to_position(const AttentionArgs& call, int head,
     const int first = columns[-(end - 1)] / unit * unit;
     const int last = std::min(product.columns(), kernels::round_up(columns[call.length - 1 - row] + 1, unit));
     product.run(kernels_, {q, call.ldq, codes, scales}, 0, end - row, first, last, products);
-    for (int i = row; i < end; ++i) {
-      const float* from = products + static_cast<std::ptrdiff_t>(i - row) * (last - first) - first;
-      float* to = biases + (i - call.row_begin) * call.ld_bias;
-      for (int j = 0; j < call.length; ++j) to[j] += from[columns[j - i]];
-    }
+    kernels_.gather_relative({products - first, last - first, columns - row, false, !queries_.empty(),
+                              end - row, call.length, biases + (row - call.row_begin) * call.ld_bias,
+                              call.ld_bias});
   }
 }
 

@@ -112,8 +112,8 @@ sequences are sorted by length and padded to the longest of their batch.
 
 def title_of(model, options):
     threads = "1 thread" if options.threads == 1 else f"{options.threads} threads"
-    pooling = "" if options.pooling == "mean" else ", CLS pooling"
-    return f"{model}{pooling}, {threads}, {machine.cpu_title()}"
+    isa = f" held to {options.isa.upper()}" if options.isa else ""
+    return f"{model}, {threads}, {machine.cpu_title()}{isa}"
 
 
 def text_of(model, pairs, engines, failed, options, picture_name):
@@ -135,7 +135,7 @@ def text_of(model, pairs, engines, failed, options, picture_name):
 def write(model, files, runs, engines, failed, options):
     """Writes table and picture; returns the table."""
     name = options.name or f"peers-{machine.cpu_slug()}"
-    name = f"{name}-{model}-{options.threads}t" + ("" if options.pooling == "mean" else "-cls")
+    name = f"{name}-{model}-{options.threads}t" + ("-cls" if options.pooling == ["cls"] else "") + (f"-{options.isa}" if options.isa else "")
     pairs = [(run, figures_of(run, files)) for run in runs]
     options.out.mkdir(parents=True, exist_ok=True)
     text = "\n".join(text_of(model, pairs, engines, failed, options, f"{name}.svg")) + "\n"

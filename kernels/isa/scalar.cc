@@ -7,6 +7,7 @@
 #include "kernels/scalar/norms.h"
 #include "kernels/scalar/pack.h"
 #include "kernels/scalar/quantize.h"
+#include "kernels/scalar/relative.h"
 #include "kernels/scalar/rows.h"
 #include "kernels/scalar/softmax.h"
 
@@ -44,6 +45,7 @@ const KernelSet kScalarSet = {
     .rmsnorm = scalar::norm<scalar::rmsnorm_row>,
     .softmax = scalar::softmax,
     .rotary = scalar::rotary,
+    .gather_relative = scalar::gather_relative,
     .attention_f32 = scalar::attention_f32,
     .attention_s8 = scalar::attention_s8,
     .embed_tables = scalar::embed_tables,

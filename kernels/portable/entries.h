@@ -8,6 +8,7 @@
 #include "kernels/portable/pack.h"
 #include "kernels/portable/quantize.h"
 #include "kernels/portable/quantize_activated.h"
+#include "kernels/portable/relative.h"
 #include "kernels/portable/rotary.h"
 #include "kernels/portable/rows.h"
 #include "kernels/portable/softmax.h"
@@ -42,6 +43,7 @@ constexpr KernelSet portable_entries(const char* name) {
   set.rmsnorm = norm<V, false>;
   set.softmax = softmax<V>;
   set.rotary = rotary<V>;
+  set.gather_relative = gather_relative<V>;
   set.attention_f32 = attention_f32<V>;
   set.embed_tables = embed_tables<V>;
   set.quantize_rows_s8 = quantize_rows_s8<V>;

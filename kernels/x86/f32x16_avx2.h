@@ -38,6 +38,10 @@ struct F32x16Avx2 {
   }
   /// Lanes 2i and 2i + 1 change places.
   static V swap_pairs(V a) { return {_mm256_permute_ps(a.low, 0xB1), _mm256_permute_ps(a.high, 0xB1)}; }
+  /// Lane i: the lane columns[i] - first of a; anything where there is none.
+  static V pick(V a, const std::int32_t* columns, std::int32_t first) {
+    return {pick8(a, columns, first), pick8(a, columns + 8, first)};
+  }
   void store(float* p) const { _mm256_storeu_ps(p, low), _mm256_storeu_ps(p + 8, high); }
   void store_first(float* p, int n) const {
     _mm256_maskstore_ps(p, first(n), low), _mm256_maskstore_ps(p + 8, first(n - 8), high);
@@ -243,6 +247,13 @@ struct F32x16Avx2 {
     const __m256i order = _mm256_setr_epi32(0, 4, 2, 6, 1, 5, 3, 7);
     return integers(_mm256_permutevar8x32_epi32(_mm256_permute2x128_si256(a[0], a[1], 0x20), order),
                     _mm256_permutevar8x32_epi32(_mm256_permute2x128_si256(a[0], a[1], 0x31), order));
+  }
+  static __m256 pick8(V a, const std::int32_t* columns, std::int32_t first) {
+    const __m256i lanes = _mm256_sub_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(columns)),
+                                           _mm256_set1_epi32(first));
+    const __m256 is_high = _mm256_castsi256_ps(_mm256_slli_epi32(lanes, 28));  // bit 3 as the sign
+    return _mm256_blendv_ps(_mm256_permutevar8x32_ps(a.low, lanes), _mm256_permutevar8x32_ps(a.high, lanes),
+                            is_high);
   }
   static __m256i first(int n) {
     return _mm256_cmpgt_epi32(_mm256_set1_epi32(n), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));

@@ -30,6 +30,11 @@ struct F32x16Avx512 {
   }
   /// Lanes 2i and 2i + 1 change places.
   static V swap_pairs(V a) { return {_mm512_permute_ps(a.v, 0xB1)}; }
+  /// Lane i: the lane columns[i] - first of a; anything where there is none.
+  static V pick(V a, const std::int32_t* columns, std::int32_t first) {
+    const __m512i lanes = _mm512_sub_epi32(_mm512_loadu_si512(columns), _mm512_set1_epi32(first));
+    return {_mm512_permutexvar_ps(lanes, a.v)};
+  }
   void store(float* p) const { _mm512_storeu_ps(p, v); }
   void store_first(float* p, int n) const { _mm512_mask_storeu_ps(p, first(n), v); }
 

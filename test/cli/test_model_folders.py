@@ -124,7 +124,7 @@ class Damaged(ProgramTest):
                 ("num_attention_heads", 7, "40", "7"), ("num_attention_heads", 0), ("num_attention_heads", KeyError),
                 ("num_hidden_layers", KeyError), ("num_hidden_layers", True), ("intermediate_size", None),
                 ("max_position_embeddings", []), ("vocab_size", {}), ("type_vocab_size", "2"),
-                ("hidden_act", "swish", "swish", "gelu"), ("hidden_act", 1), ("layer_norm_eps", "small"),
+                ("hidden_act", "elu", "elu", "gelu"), ("hidden_act", 1), ("layer_norm_eps", "small"),
                 ("position_embedding_type", "relative_key", "relative_key", "absolute"),
                 ("is_decoder", True), ("add_cross_attention", True)):
             with self.subTest(key=key, value=value):

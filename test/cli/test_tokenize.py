@@ -113,6 +113,7 @@ class Explain(ProgramTest):
     PASSES = ["prune_unread_rows", "merge_qkv", "fuse_bias", "fuse_activation", "fuse_residual_layernorm", "assign_formats",
               "integer_attention", "fuse_norm_quantization", "fuse_linear_quantization", "copy_outputs",
               "remove_dead_nodes"]
+    IDLE = ["copy_outputs"]  # of this model
 
     def test_info_shows_what_a_model_is(self):
         for model, parts in ((MICRO, ["bert", "layers +1, hidden 40, heads 5, intermediate 70, activation gelu",
@@ -141,7 +142,7 @@ class Explain(ProgramTest):
         graph = self.succeed("explain", "--graph")
         dumps = [self.succeed("explain", "--dump-after", name) for name in self.PASSES]
         self.assertEqual(dumps[-1], graph)
-        self.assertEqual(len(set(dumps[:-1])), len(dumps) - 1)
+        self.assertEqual(len(set(dumps[:-1])), len(dumps) - 1 - len(self.IDLE))
         self.assertNotIn(b"gemm_u8s8", graph)
 
     def test_a_pass_that_is_left_out_changes_the_plan_but_the_one_that_is_needed_is_named(self):
@@ -151,7 +152,7 @@ class Explain(ProgramTest):
             options = [word for name in disabled for word in ("--disable-pass", name)]
             with self.subTest(disabled):
                 plan = self.succeed("explain", *options)
-                if disabled != ["remove_dead_nodes"]:  # another pass may leave none
+                if disabled != ["remove_dead_nodes"] and disabled[0] not in self.IDLE:  # others may leave no dead ones
                     self.assertNotEqual(plan, whole)
         self.assert_sentence(run("explain", "--disable-pass", "assign_formats"), "assign_formats", code=1)
 

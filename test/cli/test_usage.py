@@ -21,6 +21,7 @@ OPTIONS = {
     "profile": ALL + INPUTS + ["--rounds", "--json", "--trace"],
     "bench": [],
     "bench kernels": ["--isa", "--op", "--shapes", "--rows", "--quick", "--rounds", "--stream", "--json", "--svg"],
+    "bench formats": ALL + INPUTS + ["--rounds", "--json"],
     "bench model": ALL + INPUTS + ["--serve-stdin", "--rounds", "--json", "-o", "--output"],
 }
 
@@ -100,6 +101,9 @@ class Usage(ProgramTest):
                 (["isa", "--isa", "scalar"], "--isa"),
                 (["bench"], "command", "kernels", "none"),
                 (["bench", "frobnicate"], "'frobnicate'", "kernels"),
+                (["bench", "formats"], "--lengths", "--texts-file", "none"),
+                (["bench", "formats", "--lengths", "3", "--texts-file", "x"], "--lengths", "several"),
+                (["bench", "formats", "--lengths", "3", "--weights", "int8,f32"], "--weights", "f32", "int4"),
                 (["bench", "kernels", "--isa", "frobnicate"], "--isa", "'frobnicate'", "scalar"),
                 (["bench", "kernels", "--op", "frobnicate"], "--op", "frobnicate", "gemm_u8s8", "layernorm"),
                 (["bench", "kernels", "--rows", "0"], "--rows", "0"),

@@ -1,59 +1,90 @@
-// A config.json of any bytes, beside the tensors that it asks for or none at all, becomes a sound graph of
-// the config's sizes or is refused in one sentence.
-#include <array>
+// A config.json of any bytes, beside the tensors that its importer asks for or none at all, becomes a sound
+// graph of the config's sizes or is refused in one sentence.
 #include <cstddef>
 #include <cstdint>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <sstream>
 #include <string>
 
+#include "graph/import/importer.h"
 #include "graph/passes/passes.h"
 #include "graph/text.h"
 #include "graph/verify.h"
+#include "nybble/error.h"
 #include "test/fuzz/one_sentence.h"
-#include "test/graph/tiny_bert.h"
 
 namespace {
 
 using namespace nybble;
 
-constexpr std::int64_t kMostLayers = 3;  // of a synthetic table; the other sizes are only numbers
-constexpr std::array kSizes = {"hidden_size", "num_hidden_layers",       "intermediate_size",
-                               "vocab_size",  "max_position_embeddings", "type_vocab_size"};
+constexpr std::size_t kMostTensors = 120;  // of a synthetic table: some layers of any family
+constexpr std::size_t kMostNodes = 400;    // of a graph that the passes run over
 
-/// The tensors that the config asks for; none if it has no sizes to make them of.
-graph::TensorTable tensors_of(const nlohmann::json& config, const std::string& prefix) {
-  if (!config.is_object()) return {};
-  for (const char* key : kSizes) {
-    const auto found = config.find(key);
-    if (found == config.end() || !found->is_number_integer()) return {};
-  }
-  if (config.at("num_hidden_layers").get<std::int64_t>() > kMostLayers) return {};
-  return graph::test::bert_tensors(config, prefix, prefix.empty() ? graph::DType::f32 : graph::DType::bf16,
-                                   !prefix.empty());
+using Imported = std::optional<graph::ImportedModel>;
+
+Imported import_with(const nlohmann::json& config, const graph::TensorTable& tensors, bool per_token) {
+  Imported model;
+  graph::ImportTarget target;
+  target.pooling = {graph::PoolMode::cls};
+  target.normalize = true;
+  target.per_token = per_token;
+  fuzz::fails_in_one_sentence("x: ", [&] {
+    model = graph::import_model({config, "x", tensors, "x"}, target);
+  });
+  return model;
 }
 
-void check(const nlohmann::json& config, const graph::ImportedModel& model) {
+/// The tensor that an import says it lacks: "x: tensor NAME: expected shape [1, 2], found no such tensor".
+std::optional<std::pair<std::string, graph::TensorInfo>> lacking(const std::string& sentence) {
+  const std::string start = "x: tensor ", middle = ": expected shape [", end = "], found no such tensor";
+  const std::size_t at = sentence.find(middle);
+  if (!sentence.starts_with(start) || !sentence.ends_with(end) || at == std::string::npos) return {};
+  graph::TensorInfo info;
+  info.dtype = graph::DType::bf16;
+  std::istringstream shape(sentence.substr(at + middle.size()));
+  char comma = ',';
+  for (std::int64_t extent = 0; comma == ',' && shape >> extent; shape >> comma) info.shape.push_back(extent);
+  return {{sentence.substr(start.size(), at - start.size()), info}};
+}
+
+/// The tensors that the importer of this config asks for, found by giving it one after the other; so many as
+/// a graph of a few layers has.
+graph::TensorTable tensors_of(const nlohmann::json& config) {
+  graph::TensorTable tensors;
+  while (tensors.size() < kMostTensors) {
+    std::string sentence;
+    try {
+      graph::import_model({config, "x", tensors, "x"}, {});
+      break;
+    } catch (const Error& error) {
+      sentence = error.what();
+    }
+    const auto next = lacking(sentence);
+    if (!next) break;
+    fuzz::require(tensors.insert(*next).second);
+  }
+  return tensors;
+}
+
+graph::TensorTable prefixed(const graph::TensorTable& tensors, const std::string& prefix) {
+  graph::TensorTable result;
+  for (const auto& [name, info] : tensors) result[prefix + name] = info;
+  return result;
+}
+
+void check(const graph::ImportedModel& model) {
   graph::verify(model.graph);
   const std::string text = graph::print(model.graph);
   fuzz::require(graph::print(graph::parse(text)) == text);
-  fuzz::require(model.sizes.hidden == config.at("hidden_size").get<std::int64_t>());
-  fuzz::require(model.sizes.layers == config.at("num_hidden_layers").get<std::int64_t>());
+  const graph::EncoderSizes& sizes = model.sizes;
+  fuzz::require(sizes.layers >= 0 && sizes.positions > 0 && sizes.vocabulary > 0 &&
+                sizes.first_position >= 0);
+  const graph::ValueId rows = model.graph.outputs.at(0).value;
+  fuzz::require(model.graph.values.at(static_cast<std::size_t>(rows)).shape.at(1).size == sizes.hidden);
   for (const auto format : {graph::WeightFormat::f32, graph::WeightFormat::int8}) {
     graph::Graph graph = model.graph;
     graph::run_passes(graph, {{format}, {}, {}});
-  }
-}
-
-/// Imports it for each target; "x" names both files.
-void import_with(const nlohmann::json& config, const graph::TensorTable& tensors) {
-  for (const bool per_token : {false, true}) {
-    std::optional<graph::ImportedModel> model;
-    const graph::ImportTarget target{.pooling = {graph::PoolMode::cls}, .normalize = true, .per_token = per_token};
-    fuzz::fails_in_one_sentence("x: ", [&] {
-      model = graph::import_model({config, "x", tensors, "x"}, target);
-    });
-    if (model) check(config, *model);
   }
 }
 
@@ -62,8 +93,13 @@ void import_with(const nlohmann::json& config, const graph::TensorTable& tensors
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const nlohmann::json config = nlohmann::json::parse(data, data + size, nullptr, false);
   if (config.is_discarded()) return 0;
-  import_with(config, {});
-  import_with(config, tensors_of(config, ""));
-  import_with(config, tensors_of(config, "bert."));
+  import_with(config, {}, false);
+  const graph::TensorTable tensors = tensors_of(config);
+  for (const char* prefix : {"", "bert.", "roberta.", "distilbert."}) {
+    for (const bool per_token : {false, true}) {
+      const Imported model = import_with(config, prefixed(tensors, prefix), per_token);
+      if (model && model->graph.nodes.size() <= kMostNodes) check(*model);
+    }
+  }
   return 0;
 }

@@ -385,4 +385,13 @@ TEST_CASE("A power is that of the C library, to 1e-14") {
     }
   }
   REQUIRE(power(16, 0.5) == 4);
+  for (int k = -60; k <= 60; ++k) REQUIRE(static_cast<float>(power(2, k)) == std::ldexp(1.0F, k));
+}
+
+TEST_CASE("A logarithm is that of the C library, to 1e-15") {
+  for (double x = 1e-6; x < 1e6; x *= 1.01) {
+    const double reference = std::log(x);
+    REQUIRE(std::abs(logarithm(x) - reference) <= 1e-15 * std::max(1.0, std::abs(reference)));
+  }
+  REQUIRE(logarithm(1) == 0);
 }

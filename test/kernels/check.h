@@ -110,6 +110,7 @@ void check_gate_gelu_tanh(Context& context);
 void check_layernorm(Context& context);
 void check_rmsnorm(Context& context);
 void check_softmax(Context& context);
+void check_gather_relative(Context& context);
 void check_rotary(Context& context);
 void check_attention_f32(Context& context);
 void check_attention_s8(Context& context);

@@ -60,6 +60,7 @@ constexpr Entry kEntries[] = {
     {"rmsnorm", check_rmsnorm},
     {"softmax", check_softmax},
     {"rotary", check_rotary},
+    {"gather_relative", check_gather_relative},
     {"attention_f32", check_attention_f32},
     {"attention_s8", check_attention_s8},
     {"embed_tables", check_embed_tables},

@@ -1,4 +1,4 @@
-// softmax and rotary against the scalar set.
+// softmax, rotary and the gather of relative positions against the scalar set.
 #include <limits>
 #include <string>
 #include <vector>
@@ -94,6 +94,38 @@ void rotary_case(Context& context, const RotaryCase& c) {
 }
 
 }  // namespace
+
+void check_gather_relative(Context& context) {
+  for (int i = 0; i < 1500; ++i) {
+    if (!context.takes()) continue;
+    Random& random = context.random;
+    const int rows = random.integer(1, 70), keys = random.integer(1, 70), distances = rows + keys + 15;
+    const bool by_key = i % 2 == 0;
+    Guarded<std::int32_t> columns(static_cast<std::size_t>(distances));
+    const int steps = random.integer(0, 3);  // 0: all equal; 1: one each; more: some shared, some left out
+    for (int c = 0, column = random.integer(0, 5); c < distances; ++c) {
+      columns[c] = column;
+      column += steps > 1 ? random.integer(0, steps) : steps;
+    }
+    const std::ptrdiff_t ld = columns[rows + keys - 2] + 16, ldo = keys + random.integer(0, 9);
+    const std::ptrdiff_t count = by_key ? keys : rows;
+    Guarded<float> products(static_cast<std::size_t>(count * ld)), expected((rows - 1) * ldo + keys),
+        actual(expected.size());
+    fill_any(random, products.data(), static_cast<int>(count * ld), i % 5 == 0);
+    fill_any(random, expected.data(), static_cast<int>(expected.size()), i % 5 == 0);
+    actual.copy_from(expected);
+    columns.make_read_only(), products.make_read_only();
+    RelativeArgs args{
+        products.data(), ld, columns.data() + (by_key ? keys : rows) - 1, by_key, i % 3 == 0, rows, keys,
+        expected.data(), ldo};
+    context.reference.gather_relative(args);
+    args.out = actual.data();
+    context.set.gather_relative(args);
+    context.expect_same(expected, actual,
+                        "gather_relative rows=" + std::to_string(rows) + " keys=" + std::to_string(keys) +
+                            (by_key ? " by key" : " by query") + " steps " + std::to_string(steps));
+  }
+}
 
 void check_softmax(Context& context) {
   for (int n = 1; n <= 130; ++n) {

@@ -44,6 +44,28 @@ TEST_CASE("sequences are laid end to end with positions, types, borders and an o
   REQUIRE(values(batch.order, 3) == Ids{1, 0, 2});
 }
 
+TEST_CASE("positions may begin past 0, and pass over tokens that do not count") {
+  graph::EncoderSizes limits = sizes();
+  limits.first_position = 2;
+  limits.uncounted_id = 1;
+  BatchBuilder builder(limits, 100);
+  builder.add(Ids{5, 1, 6, 1}, {}, 0);
+  builder.add(Ids{1}, {}, 1);
+  builder.add(Ids{0, 7, 8, 9}, {}, 2);
+  REQUIRE(values(builder.batch(nullptr).positions, 9) == Ids{2, 1, 3, 1, 1, 2, 3, 4, 5});
+  REQUIRE(failure_of([&] {
+            builder.add(Ids{0, 1, 1, 1, 1}, {}, 3);
+          }).sentence == "sequence 3: expected at most 4 tokens, found 5");
+}
+
+TEST_CASE("a model without token types ignores those of a text") {
+  graph::EncoderSizes limits = sizes();
+  limits.token_types = 0;
+  BatchBuilder builder(limits, 100);
+  builder.add(Ids{5, 6}, Ids{0, 1}, 0);
+  REQUIRE(builder.batch(nullptr).tokens == 2);
+}
+
 TEST_CASE("a cleared builder begins anew, with no types of the batch before") {
   const graph::EncoderSizes limits = sizes();
   BatchBuilder builder(limits, 100);

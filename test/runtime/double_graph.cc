@@ -58,10 +58,10 @@ class Interpreter {
         return rotary(node);
       case Op::concat:
         return concat(node);
+      case Op::unfold:
+        return unfold(node);
       case Op::copy:
         return in(node, 0);
-      case Op::unfold:  // the tests of DeBERTa hold it to PyTorch
-        break;
       case Op::l2_normalize:
         return l2_normalize(in(node, 0));
       case Op::quantize_rows:
@@ -157,27 +157,32 @@ class Interpreter {
     const std::size_t beta_at = residual ? 3 : 2;
     const std::vector<double> zeros(y.columns);
     const double* beta = node.inputs.size() > beta_at ? in(node, beta_at)[0] : zeros.data();
+    return normalized(y, graph::number(node, "epsilon"), gamma, beta);
+  }
+
+  static Rows normalized(Rows y, double epsilon, const double* gamma, const double* beta) {
     for (std::size_t r = 0; r < y.count(); ++r) {
       double mean = 0, variance = 0;
       for (std::size_t c = 0; c < y.columns; ++c) mean += y[r][c] / static_cast<double>(y.columns);
       for (std::size_t c = 0; c < y.columns; ++c)
         variance += std::pow(y[r][c] - mean, 2) / static_cast<double>(y.columns);
-      const double scale = 1 / std::sqrt(variance + graph::number(node, "epsilon"));
+      const double scale = 1 / std::sqrt(variance + epsilon);
       for (std::size_t c = 0; c < y.columns; ++c) y[r][c] = (y[r][c] - mean) * scale * gamma[c] + beta[c];
     }
     return y;
   }
 
-  Rows linear(const Node& node) {
-    const Rows &x = in(node, 0), &w = in(node, 1);
+  static Rows product(const Rows& x, const Rows& w) {
     Rows y{w.count(), {}};
     for (std::size_t r = 0; r < x.count(); ++r) {
-      for (std::size_t n = 0; n < w.count(); ++n) {
-        double sum = node.inputs.size() == 3 ? in(node, 2)[0][n] : 0;
-        for (std::size_t k = 0; k < x.columns; ++k) sum += x[r][k] * w[n][k];
-        y.values.push_back(sum);
-      }
+      for (std::size_t n = 0; n < w.count(); ++n) y.values.push_back(dot(x[r], w[n], x.columns));
     }
+    return y;
+  }
+
+  Rows linear(const Node& node) {
+    Rows y = product(in(node, 0), in(node, 1));
+    if (node.inputs.size() == 3) y = plus(y, in(node, 2));
     return graph::has(node, "activation") ? activated(y, graph::text(node, "activation")) : y;
   }
 
@@ -206,7 +211,7 @@ class Interpreter {
     const long window = graph::integer(node, "window"), away = std::labs(distance);
     if (window > 0 && away > window) return -INFINITY;
     const std::string& position = graph::text(node, "position");
-    if (position == "none") return 0;
+    if (position == "none" || position == "disentangled") return 0;
     const auto heads = static_cast<double>(graph::integer(node, "heads"));
     if (position == "alibi")
       return -std::exp2(-8 / heads * static_cast<double>(head + 1)) * static_cast<double>(away);
@@ -220,8 +225,67 @@ class Interpreter {
     return table[static_cast<std::size_t>((distance > 0 ? half : 0) + place)][head];
   }
 
+  /// The row of the table for a distance query - key, by DeBERTa's definition.
+  static std::size_t relative_row(const Node& node, long distance) {
+    const long buckets = graph::integer(node, "buckets"), most = graph::integer(node, "max_distance");
+    const long span = buckets > 0 ? buckets : most, middle = buckets / 2, away = std::labs(distance);
+    long place = away;
+    if (buckets > 0 && away > middle) {
+      const double share = std::log(static_cast<double>(away) / static_cast<double>(middle)) /
+                           std::log(static_cast<double>(most - 1) / static_cast<double>(middle));
+      place = middle + static_cast<long>(std::ceil(share * static_cast<double>(middle - 1) - 1e-9));
+    }
+    return static_cast<std::size_t>(std::clamp((distance < 0 ? -place : place) + span, 0L, 2 * span - 1));
+  }
+
+  static double dot(const double* a, const double* b, std::size_t n) {
+    double sum = 0;
+    for (std::size_t i = 0; i < n; ++i) sum += a[i] * b[i];
+    return sum;
+  }
+
+  /// The table of a disentangled attention as the keys, and as the queries, that it has; none: no rows.
+  struct RelativeRows {
+    Rows keys, queries;
+  };
+  RelativeRows relative_rows(const Node& node) {
+    RelativeRows result;
+    if (graph::text(node, "position") != "disentangled") return result;
+    std::size_t at = node.inputs.size() - graph::position_inputs(node);
+    Rows table = in(node, at++);
+    if (graph::has(node, "norm_epsilon")) {
+      table = normalized(table, graph::number(node, "norm_epsilon"), in(node, at)[0], in(node, at + 1)[0]);
+      at += 2;
+    }
+    for (const char* term : {"c2p", "p2c"}) {
+      if (graph::integer(node, term) == 0) continue;
+      Rows& rows = term[0] == 'c' ? result.keys : result.queries;
+      rows = plus(product(table, in(node, at)), in(node, at + 1));
+      at += 2;
+    }
+    return result;
+  }
+
+  Rows unfold(const Node& node) {
+    const Rows& x = in(node, 0);
+    const long kernel = graph::integer(node, "kernel");
+    Rows y{x.columns * static_cast<std::size_t>(kernel), {}};
+    for (std::size_t s = 0; s + 1 < inputs_.cu_seqlens.size(); ++s) {
+      for (long r = inputs_.cu_seqlens[s]; r < inputs_.cu_seqlens[s + 1]; ++r) {
+        for (std::size_t c = 0; c < x.columns; ++c) {
+          for (long other = r - kernel / 2; other <= r + kernel / 2; ++other) {
+            const bool is_inside = other >= inputs_.cu_seqlens[s] && other < inputs_.cu_seqlens[s + 1];
+            y.values.push_back(is_inside ? x[static_cast<std::size_t>(other)][c] : 0);
+          }
+        }
+      }
+    }
+    return y;
+  }
+
   Rows attention(const Node& node) {
-    const std::size_t inputs = node.inputs.size() - (graph::text(node, "position") == "bias" ? 1 : 0);
+    const std::size_t inputs = node.inputs.size() - graph::position_inputs(node);
+    const RelativeRows relative = relative_rows(node);
     const bool first = graph::has(node, "queries") && graph::text(node, "queries") == "first";
     const auto heads = static_cast<std::size_t>(graph::integer(node, "heads"));
     const auto size = static_cast<std::size_t>(graph::integer(node, "head_dim"));
@@ -239,11 +303,15 @@ class Interpreter {
           std::vector<double> p;
           double sum = 0;
           for (std::size_t key = begin; key < end; ++key) {
-            double dot = 0;
-            for (std::size_t c = 0; c < size; ++c)
-              dot += q[q_row][h * size + c] * k[key][k_column + h * size + c];
+            const double *query = q[q_row] + h * size, *key_row = k[key] + k_column + h * size;
+            double score = dot(query, key_row, size);
+            if (graph::text(node, "position") == "disentangled") {
+              const std::size_t row = relative_row(node, static_cast<long>(r) - static_cast<long>(key));
+              if (relative.keys.columns) score += dot(query, relative.keys[row] + h * size, size);
+              if (relative.queries.columns) score += dot(key_row, relative.queries[row] + h * size, size);
+            }
             const double at = bias(node, h, static_cast<long>(key) - static_cast<long>(r));
-            p.push_back(std::exp(dot * graph::number(node, "scale") + at));
+            p.push_back(std::exp(score * graph::number(node, "scale") + at));
             sum += p.back();
           }
           for (std::size_t key = begin; key < end; ++key) {

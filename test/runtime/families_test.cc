@@ -58,7 +58,7 @@ Sequences only(const Sequences& all, std::size_t i) {
 }
 
 std::vector<float> token_rows(const Model& model, const Sequences& inputs) {
-  std::vector<float> rows(inputs.ids.size() * model.info().hidden, NAN);
+  std::vector<float> rows(inputs.ids.size() * model.info().dimensions, NAN);
   model.encode_ids(inputs.ids, inputs.cu_seqlens, rows, inputs.types);
   return rows;
 }
@@ -165,9 +165,9 @@ TEST_CASE("FP32 gives every family's pooled rows, where a last layer makes first
       INFO(folder << (pooling == Pooling::cls ? ", cls" : ", mean"));
       LoadOptions options = tokens_in(Weights::f32);
       options.output = Output::embedding;
-      options.pooling = pooling;
+      options.pooling = {pooling};
       const Model model = load_golden(folder, options);
-      std::vector<float> rows(golden.inputs.count() * model.info().hidden, NAN);
+      std::vector<float> rows(golden.inputs.count() * model.info().dimensions, NAN);
       model.encode_ids(golden.inputs.ids, golden.inputs.cu_seqlens, rows, golden.inputs.types);
       REQUIRE(largest_difference(rows, pooled(golden, pooling)) <= kClose);
     }
@@ -237,6 +237,11 @@ TEST_CASE("INT8 embeds every family's texts, alone as together") {
     REQUIRE(std::all_of(rows.begin(), rows.end(), [](float value) { return std::isfinite(value); }));
     REQUIRE(same_bits(rows, embed_alone(model, texts)));
   }
+}
+
+TEST_CASE("layers that share weights hold them once") {
+  // 70,656 weights of one layer and the embeddings' projection; four layers of their own would have 222,720.
+  REQUIRE(load_golden("families/albert").info().linear_bytes < 120'000);
 }
 
 TEST_CASE("INT8 runs every family's plan in fused steps on integers") {

@@ -87,6 +87,11 @@ weight %wo : f32[24,24] = "wo"
 weight %w1 : f32[74,24] = "w1"
 weight %w2 : f32[24,37] = "w2"
 weight %wd : f32[19,72] = "wd"
+weight %wn : f32[24,72] = "wn"
+weight %wf : f32[74,120] = "wf"
+weight %distances : f32[60,24] = "distances"
+weight %near : f32[16,24] = "near"
+weight %wr : f32[24,24] = "wr"
 %sum : f32[tokens,24] = embed_sum(%ids, %types, %word, %type)
 %x : f32[tokens,24] = layernorm(%sum, %g) {epsilon = 1e-05}
 %qkv : f32[tokens,72] = linear(%x, %wqkv)
@@ -254,6 +259,19 @@ TEST_CASE("Positions, windows and gates of other families give what the graph sa
       {"window = 0", "window = 5"},
       {"window = 0", "window = 17"},
       {"position = \"none\"", "position = \"alibi\""},
+      {"%o : f32[tokens,24] = linear(%context, %wo)",
+       "%three : f32[tokens,72] = unfold(%context) {kernel = 3}\n%o : f32[tokens,24] = linear(%three, %wn)"},
+      {"%f1 : f32[tokens,74] = linear(%y, %w1)",
+       "%five : f32[tokens,120] = unfold(%y) {kernel = 5}\n%f1 : f32[tokens,74] = linear(%five, %wf)"},
+      {"attention(%turned) {head_dim = 12, heads = 2, position = \"none\"",
+       "attention(%turned, %distances, %wr, %g, %wo, %g) {buckets = 0, c2p = 1, head_dim = 12, heads = 2, "
+       "max_distance = 30, p2c = 1, position = \"disentangled\""},
+      {"attention(%turned) {head_dim = 12, heads = 2, position = \"none\"",
+       "attention(%turned, %near, %g, %g, %wr, %g) {buckets = 8, c2p = 1, head_dim = 12, heads = 2, "
+       "max_distance = 30, norm_epsilon = 1e-05, p2c = 0, position = \"disentangled\""},
+      {"attention(%turned) {head_dim = 12, heads = 2, position = \"none\"",
+       "attention(%turned, %near, %wr, %g) {buckets = 8, c2p = 0, head_dim = 12, heads = 2, "
+       "max_distance = 17, p2c = 1, position = \"disentangled\""},
       {"attention(%turned) {head_dim = 12, heads = 2, position = \"none\"",
        "attention(%turned, %buckets) {head_dim = 12, heads = 2, max_distance = 20, position = \"bias\""},
   }));

@@ -31,8 +31,8 @@ TEST_CASE("Buckets of distances are exact near, logarithmic beyond, and other on
 }
 
 TEST_CASE("Slopes halve from head to head, and heads beyond a power of two stand between") {
-  REQUIRE(alibi_slope(0, 8) == 0.5);
-  REQUIRE(alibi_slope(7, 8) == 1.0 / 256);
+  REQUIRE(static_cast<float>(alibi_slope(0, 8)) == 0.5F);
+  REQUIRE(static_cast<float>(alibi_slope(7, 8)) == 1.0F / 256);
   REQUIRE(alibi_slope(8, 12) == Approx(std::pow(2.0, -0.5)));
   REQUIRE(alibi_slope(11, 12) == Approx(std::pow(2.0, -3.5)));
 }
