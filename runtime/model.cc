@@ -273,6 +273,8 @@ std::string Model::explain() const { return runtime::describe(impl_->plan()); }
 const std::string& Model::graph() const { return impl_->graph_text; }
 
 Tokens Model::tokenize(std::string_view text) const {
+  const runtime::TextForm form = impl_->text_forms.form({}, *impl_->tokenizer);
+  if (!form.prompt.empty()) return runtime::text_windows(*impl_->tokenizer, text, form).front().tokens;
   return runtime::tokenize_text(*impl_->tokenizer, text, nullptr, impl_->info.max_tokens);
 }
 

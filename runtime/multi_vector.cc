@@ -32,7 +32,7 @@ std::vector<std::string> words(const JsonObject& config, std::string_view key) {
   std::vector<std::string> result;
   for (const json& word : list) {
     if (!word.is_string()) config.fail(key, "an array of words");
-    result.push_back(word);
+    result.push_back(word.get<std::string>());
   }
   return result;
 }
