@@ -9,7 +9,9 @@ SequenceRunner::SequenceRunner(const LoadedModel& model, const EncodeOptions& op
 
 void SequenceRunner::add(std::span<const std::int32_t> ids, std::span<const std::int32_t> types) {
   if (!batch_.fits(ids.size())) run();
-  batch_.add(ids, types, index_ + lengths_.size());
+  // Tokenizers number the texts of a pair for models, too, that have one token type.
+  batch_.add(ids, model_.sizes.token_types > 1 ? types : std::span<const std::int32_t>(),
+             index_ + lengths_.size());
   lengths_.push_back(ids.size());
 }
 

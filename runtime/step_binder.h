@@ -6,6 +6,7 @@
 #include <string>
 
 #include "runtime/bind_step.h"
+#include "runtime/quantized_gate.h"
 #include "runtime/quantized_linear.h"
 
 namespace nybble::runtime {
@@ -52,8 +53,10 @@ class StepBinder {
   void layernorm();
   kernels::TileEpilogue activation_kernel(const std::string& kind) const;
   void activation();
+  QuantizedGate::Gate gate_kernel(const std::string& kind) const;
   void gate();
   void rotary();
+  void stretched_rotary(const kernels::RotaryArgs& args, const RotaryStretch& stretch);
   void add_bias();
   void add();
   void quantize_rows();
@@ -64,6 +67,9 @@ class StepBinder {
   void linear();
   void linear_integer();
   void quantized_linear(QuantizedLinear::Product product, const kernels::GemmArgs& weights);
+  /// The step of a QuantizedLinear or a QuantizedGate.
+  template <class Linear>
+  void run_to_codes(const Linear& linear);
   void linear_f32();
   void linear_exact();
   kernels::TileEpilogue epilogue() const;

@@ -52,7 +52,7 @@ enum class Weights {
   int7,
   int6,
   int5,  ///< fewer bits, held in bytes: faster than int8 on CPUs with neither VNNI nor AMX
-  int4,  ///< 4 bits, two a byte, in groups of 64 along a row of weights: half of int8's memory
+  int4,  ///< 4 bits, two a byte, in groups of 64 along a row of weights: 0.58 of int8's memory
 };
 inline constexpr Weights kAllWeights[] = {Weights::f32,  Weights::int8, Weights::int7,
                                           Weights::int6, Weights::int5, Weights::int4};

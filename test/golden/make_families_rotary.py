@@ -197,7 +197,7 @@ def make_nomic():
     write_folder("nomic-bert", NOMIC, tensors, run)
     options = NOMIC | {"activation_function": "geglu", "mlp_fc1_bias": True, "mlp_fc2_bias": True,
                        "qkv_proj_bias": True, "rotary_emb_fraction": 0.5, "rotary_emb_interleaved": True,
-                       "type_vocab_size": 0, "n_layer": 3}
+                       "type_vocab_size": 0, "n_layer": 3, "rotary_scaling_factor": 2, "max_trained_positions": 32}
     tensors = random_tensors(nomic_shapes(options), 72)
     write_folder("nomic-bert-options", options, tensors, reference_rotary.nomic_bert(precise(tensors), options),
                  prefix="bert.")
