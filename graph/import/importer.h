@@ -57,8 +57,8 @@ struct ImportTarget {
   bool normalize = false;                            ///< after everything else
   bool per_token = false;                            ///< one row a token instead of one pooled row a sequence
   bool skip_prompt = false;                          ///< the pool leaves out what Batch::pool_from says
-  std::vector<HeadModule> token_modules;             ///< on the rows of tokens, before the pool
-  std::vector<HeadModule> pooled_modules;            ///< on pooled rows
+  std::vector<HeadModule> token_modules = {};        ///< on the rows of tokens, before the pool
+  std::vector<HeadModule> pooled_modules = {};       ///< on pooled rows
   Head head = Head::none;                            ///< with one, the other members say nothing
   std::int64_t labels = 0;                           ///< of a classifier
 };

@@ -125,7 +125,7 @@ TEST_CASE("a text that the tokenizer refuses is told of in its turn") {
     for (int i = 0; i < 1100; ++i) block.add("some text");
     int refused = 0;
     block.tokenize([&](const TokenizedText& text) {
-      REQUIRE(text.ids.empty());
+      REQUIRE(text.sequences.empty());
       REQUIRE(text.error);
       REQUIRE_THROWS_AS(std::rethrow_exception(text.error), Error);
       ++refused;
