@@ -5,6 +5,7 @@
 
 #include <memory>
 
+#include "bench/formats_command.h"
 #include "bench/kernel_report.h"
 #include "bench/kernel_run.h"
 #include "bench/model_command.h"
@@ -105,6 +106,7 @@ void add_bench(CLI::App& app) {
   bench->footer("Example: nybble bench kernels --quick --op relu\nHelp: nybble bench kernels --help");
   add_kernels(*bench);
   add_model(*bench);
+  add_formats(*bench);
   add_profile(app);
 }
 

@@ -5,8 +5,6 @@
 #include <algorithm>
 #include <chrono>
 
-#include "bench/peak.h"
-
 namespace nybble::bench {
 namespace {
 
@@ -16,11 +14,12 @@ double macs_per_token(const ModelInfo& info) {
   return static_cast<double>(info.layers) * (4 * hidden * hidden + 2 * hidden * inner);
 }
 
-PeakLoop peak_of(const ModelInfo& info) {
-  return info.weights == Weights::f32 ? float_peak(info.isa) : integer_peak(info.isa);
-}
-
 }  // namespace
+
+PeakLoop peak_of(const ModelInfo& model) {
+  if (model.weights == Weights::f32) return float_peak(model.isa);
+  return integer_peak(model.isa, model.weights == Weights::int8 ? Multiplier::words : Multiplier::bytes);
+}
 
 ModelTiming timing_of(const ModelInfo& model, std::size_t tokens, std::vector<double>& milliseconds,
                       double peak) {
@@ -51,7 +50,7 @@ double ModelClock::call(const CallInput& input, runtime::StepObserver* observer)
   using Clock = std::chrono::steady_clock;
   EncodeOptions options;
   options.observer = observer;
-  rows_.resize(input.rows() * model_.info().hidden);
+  rows_.resize(input.rows() * model_.info().dimensions);
   const std::vector<std::string_view> texts(input.texts.begin(), input.texts.end());
   const auto start = Clock::now();
   const EncodeReport done = texts.empty() ? model_.encode_ids(input.ids, input.cu_seqlens, rows_, {}, options)

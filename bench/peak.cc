@@ -74,8 +74,8 @@ std::optional<PeakLoop> product_peak(std::string_view isa, Multiplier multiplier
   return std::nullopt;
 }
 
-PeakLoop integer_peak(std::string_view isa) {
-  return product_peak(isa == "amx" ? "avx512vnni" : isa, Multiplier::words)
+PeakLoop integer_peak(std::string_view isa, Multiplier multiplier) {
+  return product_peak(isa == "amx" ? "avx512vnni" : isa, multiplier)
       .value_or(PeakLoop{dependent_multiplications, 4.0 * kIterations, "imul"});
 }
 

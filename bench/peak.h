@@ -26,7 +26,7 @@ enum class Multiplier {
 std::optional<PeakLoop> product_peak(std::string_view isa, Multiplier multiplier);
 /// The same for what is no product but multiplies integers: of amx vpdpbusd, and of a set without vectors a
 /// chain of scalar multiplications.
-PeakLoop integer_peak(std::string_view isa);
+PeakLoop integer_peak(std::string_view isa, Multiplier multiplier = Multiplier::words);
 /// FP32 multiply-adds (lanes) by the widest FMA of this set.
 PeakLoop float_peak(std::string_view isa);
 /// Cycles of the core's clock, by a chain of dependent additions; the time-stamp counter is another clock.

@@ -48,7 +48,8 @@ class ProfiledCalls {
         input_(input),
         clock_(model),
         integers_(integer_peak(model.info().isa)),
-        floats_(float_peak(model.info().isa)) {}
+        floats_(float_peak(model.info().isa)),
+        linears_(peak_of(model.info())) {}
 
   void run(int rounds) {
     clock_.call(input_);
@@ -62,12 +63,10 @@ class ProfiledCalls {
   }
 
   ProfileReport report() {
-    const Peaks peaks{integers_.per_second(), floats_.per_second()};
-    const bool is_f32 = model_.info().weights == Weights::f32;
+    const Peaks peaks{integers_.per_second(), floats_.per_second(), linears_.per_second()};
     ProfileReport report;
     report.rounds = static_cast<int>(milliseconds_.size());
-    report.timing =
-        timing_of(model_.info(), clock_.tokens(), milliseconds_, is_f32 ? peaks.floats : peaks.integers);
+    report.timing = timing_of(model_.info(), clock_.tokens(), milliseconds_, peaks.linears);
     add_lines(best_, *least_, peaks, report);
     return report;
   }
@@ -79,6 +78,7 @@ class ProfiledCalls {
   void sample_peaks() {
     integers_.sample(kPeakLoops);
     floats_.sample(kPeakLoops);
+    linears_.sample(kPeakLoops);
   }
 
   void run_observed() {
@@ -92,7 +92,7 @@ class ProfiledCalls {
   const Model& model_;
   const CallInput& input_;
   ModelClock clock_;
-  BestPeak integers_, floats_;
+  BestPeak integers_, floats_, linears_;
   std::vector<double> milliseconds_;
   StepProfile latest_, best_;
   std::optional<CallTimes> least_;

@@ -32,8 +32,9 @@ std::string_view stage_name(StageKind kind) {
   return kind == StageKind::attention ? "attention" : "sequences";
 }
 
-bool multiplies_integers(const StepDescription& step) {
-  return step.format.starts_with("int") || step.kernel.find("s8") != std::string::npos;
+double peak_of(const StepDescription& step, const Peaks& peaks) {
+  if (step.op.starts_with("linear") && step.format.starts_with("int")) return peaks.linears;
+  return step.kernel.find("s8") != std::string::npos ? peaks.integers : peaks.floats;
 }
 
 /// A product of a stage over sequences has a row for each of them.
@@ -57,7 +58,7 @@ StepCost cost_of(const CallTimes::OfStep& times, const StepDescription& step, St
   cost.share = times.seconds / report.thread_seconds;
   cost.macs = macs_of(step, stage, report.work);
   cost.bytes = bytes_of(step, report.work);
-  cost.peak_macs = cost.seconds * (multiplies_integers(step) ? report.peaks.integers : report.peaks.floats);
+  cost.peak_macs = cost.seconds * peak_of(step, report.peaks);
   return cost;
 }
 

@@ -13,6 +13,7 @@ namespace nybble::bench {
 /// Multiply-adds a second that one thread could do.
 struct Peaks {
   double integers = 0, floats = 0;
+  double linears = 0;  ///< of the model's linear layers: of integers, of fewer bits, or of floats
 };
 
 /// What steps did. Times are sums over threads, speeds those of one thread while it is in the step.

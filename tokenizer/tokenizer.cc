@@ -147,6 +147,20 @@ std::string Tokenizer::decode(std::span<const std::int32_t> ids, bool skip_speci
   return tokenizer::decode(impl_->parts.decoder, std::move(tokens));
 }
 
+std::string Tokenizer::decode_names(std::vector<std::string> names) const {
+  return tokenizer::decode(impl_->parts.decoder, std::move(names));
+}
+
+std::optional<std::int32_t> Tokenizer::unknown_id() const {
+  const std::int32_t id = std::visit([](const auto& model) { return model.unknown_id; }, impl_->parts.model);
+  return id < 0 ? std::nullopt : std::optional(id);
+}
+
+bool Tokenizer::marks_continuations() const {
+  const Bpe* bpe = std::get_if<Bpe>(&impl_->parts.model);
+  return bpe ? !bpe->prefix.empty() : std::holds_alternative<WordPiece>(impl_->parts.model);
+}
+
 std::size_t Tokenizer::vocabulary_size() const {
   const std::int32_t largest =
       std::max(vocabulary(impl_->parts.model).largest_id(), impl_->parts.added.largest_id());

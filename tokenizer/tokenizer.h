@@ -101,10 +101,17 @@ class Tokenizer {
   /// `skip_special`: so are special tokens.
   std::string decode(std::span<const std::int32_t> ids, bool skip_special = true) const;
 
+  /// The same of tokens by name; without a decoder they are joined by blanks.
+  std::string decode_names(std::vector<std::string> names) const;
+
   std::size_t vocabulary_size() const;  ///< largest id + 1, added tokens included
   /// The name of a token, added tokens first; empty if there is none. A view into the tokenizer.
   std::string_view token(std::int32_t id) const;
   std::optional<std::int32_t> id(std::string_view token) const;
+  /// What the model makes of a text that it has no other token for, if it has such a token.
+  std::optional<std::int32_t> unknown_id() const;
+  /// Whether the name of a token says that it goes on with a word (WordPiece's "##").
+  bool marks_continuations() const;
   std::string_view model_type() const;  ///< "WordPiece", "BPE", "Unigram" or "WordLevel"
   const LeftOverState& left_over_state() const;
   /// Tokens that the post-processor adds to a single text.

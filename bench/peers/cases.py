@@ -10,6 +10,7 @@ class Case:
     title: str
     ids: list  # sequences of ids; of texts as the engines read them
     texts: list = None
+    pooling: str = "mean"
 
     @property
     def kind(self):
@@ -23,7 +24,15 @@ class Case:
 NAMES = ("1x16", "1x128", "1x512", "8x128", "32x128", "ragged", "texts")
 
 
-def make(name, tokenizer, options):
+def make(name, pooling, tokenizer, options):
+    case = _make(name, tokenizer, options)
+    case.pooling = pooling
+    if pooling != "mean":
+        case.name, case.title = f"{name} {pooling}", f"{case.title}, {pooling.upper()} pooling"
+    return case
+
+
+def _make(name, tokenizer, options):
     if name == "texts":
         texts = inputs.spread(inputs.texts(), options.texts)
         tokenizer.enable_truncation(options.max_tokens)

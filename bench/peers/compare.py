@@ -3,6 +3,7 @@
 Started by bench/peers/run.
 """
 import argparse
+import itertools
 import pathlib
 import sys
 
@@ -36,13 +37,16 @@ def parse_options():
     quick = [name for name in cases.NAMES if name != "8x128"]
     parser.add_argument("--models", type=list_of(MODELS), default=["minilm"], help=", ".join(MODELS))
     parser.add_argument("--cases", type=list_of(cases.NAMES), default=quick, help=", ".join(cases.NAMES))
-    parser.add_argument("--engines", type=list_of(list(contenders.BY_NAME)), default=list(contenders.BY_NAME),
-                        help="any of them, between commas")
+    parser.add_argument("--engines", type=list_of(list(contenders.BY_NAME)), default=argparse.SUPPRESS,
+                        help=f"some of {', '.join(contenders.BY_NAME)}; else all, Nybble's narrow weights with --isa alone")
+    parser.add_argument("--isa", choices=("avx2",), default=argparse.SUPPRESS,
+                        help="hold every engine to it")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--threads", type=int, default=1, help="of every engine, each on a core of its own")
     parser.add_argument("--texts", type=int, default=128, help="how many for the case texts")
     parser.add_argument("--batch", type=int, help="for every peer, instead of the best of 16, 8, 4, 2, 1 for each")
-    parser.add_argument("--pooling", choices=("mean", "cls"), default="mean")
+    parser.add_argument("--pooling", type=list_of(("mean", "cls")), default=["mean"],
+                        help="of every engine: mean, cls, or both, each case with each")
     parser.add_argument("--build", type=pathlib.Path, default=REPOSITORY / "build", help="where Nybble is built")
     parser.add_argument("--out", type=pathlib.Path, default=REPOSITORY / "bench/results", help="where the results go")
     parser.add_argument("--name", help="of the results' files, instead of one made from CPU, model and threads")
@@ -53,6 +57,8 @@ def parse_options():
 
 def complete(options):
     options.max_tokens = MAX_TOKENS
+    options.isa = getattr(options, "isa", None)
+    options.engines = getattr(options, "engines", contenders.default_names(options.isa))
     options.build = options.build.absolute()
     options.nybble, options.peak = options.build / "nybble", options.build / "bench/peak_speed"
     options.logs = options.cache / "peers/logs"
@@ -91,8 +97,8 @@ def run_model(model, options):
         timed = [engines[name] for name in options.engines if name in engines]
         tokenizer = inputs.load_tokenizer(files / "hf")
         runs = []
-        for name in options.cases:
-            case = cases.make(name, tokenizer, options)
+        for name, pooling in itertools.product(options.cases, options.pooling):
+            case = cases.make(name, pooling, tokenizer, options)
             runs.append(measure.run_case(case, timed, engines[contenders.REFERENCE], peak, options))
             # After each case, so that what is known is kept if the run is ended.
             text = report.write(model, files, runs, engines, failed, options)

@@ -81,29 +81,40 @@ def thread_environment(threads):
 class Engine:
     """One contender on one model, warm."""
 
-    START_SECONDS, CALL_SECONDS = 300, 120
+    START_SECONDS, CALL_SECONDS = 300, 400
 
     def __init__(self, contender, files, options):
         self.contender, self.files, self.options, self.note = contender, files, options, ""
-        log = options.logs / f"{files.name}-{contender.name}.log"
-        self.process = LineProcess(contenders.command_of(contender, files, options), options.cpus, log,
-                                   thread_environment(options.threads))
+        self.environment = {**thread_environment(options.threads), **contenders.isa_environment(options, contender.masked)}
+        self.processes = {}  # by pooling; a peer pools as each request says, and has one
+
+    def _start(self, pooling):
+        log = self.options.logs / f"{self.files.name}-{self.contender.name}.log"
+        return LineProcess(contenders.command_of(self.contender, self.files, pooling, self.options), self.options.cpus, log,
+                           self.environment)
 
     def wait_until_ready(self):
         if self.contender.is_peer:
-            self.note = self.process.read(self.START_SECONDS)["note"]
+            one = self._start("")
+            self.processes = dict.fromkeys(self.options.pooling, one)
+            self.note = one.read(self.START_SECONDS)["note"]
+        else:
+            self.processes = {pooling: self._start(pooling) for pooling in self.options.pooling}
+
+    def scheduled(self, case):
+        return self.processes[case.pooling].scheduled()
 
     def time(self, case, batch, repeats):
         """Milliseconds of each of so many calls."""
-        what = case.texts or case.ids
+        what, process = case.texts or case.ids, self.processes[case.pooling]
         if self.contender.is_peer:
-            request = {case.kind: what, "batch": batch, "repeats": repeats}
-            self.process.write(json.dumps(request) + "\n")
-            return self.process.read(self.CALL_SECONDS)["ms"]
+            request = {case.kind: what, "batch": batch, "repeats": repeats, "pooling": case.pooling}
+            process.write(json.dumps(request) + "\n")
+            return process.read(self.CALL_SECONDS)["ms"]
         spent = []
         for _ in range(repeats):
-            self.process.write(json.dumps(what) + "\n")
-            spent.append(self.process.read(self.CALL_SECONDS)["ms_best"])
+            process.write(json.dumps(what) + "\n")
+            spent.append(process.read(self.CALL_SECONDS)["ms_best"])
         return spent
 
     def rows(self, case, batch):
@@ -111,9 +122,10 @@ class Engine:
         with tempfile.TemporaryDirectory() as folder:
             file = os.path.join(folder, "rows.npy")
             if self.contender.is_peer:
-                self.process.write(json.dumps({case.kind: case.texts or case.ids, "batch": batch, "repeats": 1,
-                                               "store": file}) + "\n")
-                self.process.read(self.CALL_SECONDS)
+                process = self.processes[case.pooling]
+                process.write(json.dumps({case.kind: case.texts or case.ids, "batch": batch, "repeats": 1,
+                                          "pooling": case.pooling, "store": file}) + "\n")
+                process.read(self.CALL_SECONDS)
             else:
                 self._store_ours(case, folder, file)
             return numpy.load(file)
@@ -123,10 +135,12 @@ class Engine:
         with open(given, "w") as out:
             out.writelines((text if case.texts else json.dumps(text)) + "\n" for text in case.texts or case.ids)
         verb = ["embed", given] if case.texts else ["bench", "model", "--rounds", "1", "--ids-file", given]
-        options = contenders.nybble_options(self.contender, self.files, self.options)
-        done = subprocess.run([self.options.nybble, *verb, *options, "-o", file], capture_output=True, text=True)
+        options = contenders.nybble_options(self.contender, self.files, case.pooling, self.options)
+        done = subprocess.run([self.options.nybble, *verb, *options, "-o", file], capture_output=True, text=True,
+                              env={**os.environ, **self.environment})
         if done.returncode != 0:
-            raise EngineFailure(done.stderr.strip())
+            raise EngineFailure(done.stderr.strip() or f"exit code {done.returncode}")
 
     def close(self):
-        self.process.close()
+        for process in set(self.processes.values()):
+            process.close()

@@ -8,6 +8,7 @@ import time
 
 import numpy
 
+import contenders
 from engine_process import EngineFailure, LineProcess
 from model_files import say
 
@@ -41,7 +42,8 @@ class Peak:
     """What all threads together could do, in GMAC/s."""
 
     def __init__(self, options):
-        self.process = LineProcess([str(options.peak), str(options.threads)], options.cpus, options.logs / "peak.log")
+        self.process = LineProcess([str(options.peak), str(options.threads)], options.cpus, options.logs / "peak.log",
+                                   contenders.isa_environment(options))
 
     def measure(self):
         self.process.write("\n")
@@ -89,6 +91,8 @@ def prepare(engine, case, reference, options):
     """Finds the batch size and compares the embeddings with FP32."""
     result = Result(batch=best_batch(engine, case, options.batch))
     rows = engine.rows(case, result.batch)
+    if rows.shape != reference.shape:
+        raise EngineFailure(f"it gives {rows.shape} numbers, where {reference.shape} are expected")
     if not numpy.isfinite(rows).all():
         raise EngineFailure("its embeddings hold NaN or infinity")
     similar = cosines(rows.astype(numpy.float64), reference.astype(numpy.float64))
@@ -128,11 +132,11 @@ class CaseRun:
         if self.options.threads > 1:
             time.sleep(SETTLE_SECONDS)
         self.peaks.append(self.peak.measure())
-        before = engine.process.scheduled()
+        before = engine.scheduled(self.case)
         spent = self._try(engine, lambda: engine.time(self.case, self.results[name].batch, self.repeats[name]))
         if spent:
             self.results[name].ms += spent
-            ran, waited = engine.process.scheduled()
+            ran, waited = engine.scheduled(self.case)
             self.ran, self.waited = self.ran + ran - before[0], self.waited + waited - before[1]
 
     def run(self):

@@ -20,47 +20,64 @@ struct NormKind {
   static constexpr bool kFindsRanges = FindsRanges;  ///< of y, which is quantized next
 };
 
-/// The addresses of Rows rows.
-template <int Rows>
-struct NormRows {
-  const float* x[Rows];
-  const float* residual[Rows];  ///< null: none
-  float* h[Rows];               ///< x + residual: in `sum`, or in y until that is known
-  float* y[Rows];
+/// Rows side by side: the address of the first, and how far the next one is. Few enough for the registers of
+/// all that a pass reads and writes, as four addresses each are not.
+template <class Float>
+struct RowsAt {
+  Float* at;
+  std::ptrdiff_t ld;
+
+  [[gnu::always_inline]] Float* row(int r) const { return at + r * ld; }
+  [[gnu::always_inline]] void advance() {
+    at += 16;
+    __asm__ volatile("" : "+r"(at));  // or g++ keeps an address a row
+  }
 };
 
-template <int Rows>
-[[gnu::always_inline]] inline NormRows<Rows> norm_rows(const NormArgs& args, std::ptrdiff_t row) {
-  NormRows<Rows> rows;
-#pragma GCC unroll 8
-  for (int r = 0; r < Rows; ++r) {
-    rows.x[r] = args.x + (row + r) * args.ldx;
-    rows.residual[r] = args.residual == nullptr ? nullptr : args.residual + (row + r) * args.ldr;
-    rows.y[r] = args.y + (row + r) * args.ldy;
-    rows.h[r] = args.sum == nullptr ? rows.y[r] : args.sum + (row + r) * args.lds;
-  }
-  return rows;
+/// What the passes of a norm read and write of some rows.
+struct NormRows {
+  RowsAt<const float> x, residual;
+  RowsAt<float> h;  ///< x + residual: in `sum`, or in y until that is known
+  RowsAt<float> y;
+};
+
+[[gnu::always_inline]] inline NormRows norm_rows(const NormArgs& args, std::ptrdiff_t row) {
+  const RowsAt<float> y{args.y + row * args.ldy, args.ldy};
+  return {{args.x + row * args.ldx, args.ldx},
+          {args.residual == nullptr ? nullptr : args.residual + row * args.ldr, args.ldr},
+          args.sum == nullptr ? y : RowsAt<float>{args.sum + row * args.lds, args.lds},
+          y};
 }
 
 /// h = x + residual, added to the sums; of RMSNorm its square.
-template <class V, class Kind, bool Whole, int Rows>
-[[gnu::always_inline]] inline void add_residual(const NormRows<Rows>& rows, int i, int left, V (&sum)[Rows]) {
+template <class V, class Kind, bool HasResidual, bool Whole, int Rows>
+[[gnu::always_inline]] inline void add_residual(const NormRows& rows, int left, V (&sum)[Rows]) {
 #pragma GCC unroll 8
   for (int r = 0; r < Rows; ++r) {
-    V value = load_part<V, Whole>(rows.x[r] + i, left);
-    if (rows.residual[r] != nullptr) value = value + load_part<V, Whole>(rows.residual[r] + i, left);
-    store_part<V, Whole>(Kind::kKeepsSum ? canonical(value) : value, rows.h[r] + i, left);
+    V value = load_part<V, Whole>(rows.x.row(r), left);
+    if constexpr (HasResidual) value = value + load_part<V, Whole>(rows.residual.row(r), left);
+    store_part<V, Whole>(Kind::kKeepsSum ? canonical(value) : value, rows.h.row(r), left);
     sum[r] = Kind::kCentred ? sum[r] + value : V::fma(value, value, sum[r]);
   }
 }
 
+template <class V, class Kind, bool HasResidual, int Rows>
+[[gnu::always_inline]] inline void add_residuals(NormRows rows, int n, V (&sum)[Rows]) {
+  for (; n >= 16; n -= 16) {
+    add_residual<V, Kind, HasResidual, true>(rows, 16, sum);
+    rows.x.advance(), rows.h.advance();
+    if constexpr (HasResidual) rows.residual.advance();
+  }
+  if (n > 0) add_residual<V, Kind, HasResidual, false>(rows, n, sum);
+}
+
 /// (h - mean)², added to the sums.
 template <class V, bool Whole, int Rows>
-[[gnu::always_inline]] inline void add_squares(const NormRows<Rows>& rows, int i, int left,
-                                               const V (&mean)[Rows], V (&sum)[Rows]) {
+[[gnu::always_inline]] inline void add_squares(const RowsAt<float>& h, int left, const V (&mean)[Rows],
+                                               V (&sum)[Rows]) {
 #pragma GCC unroll 8
   for (int r = 0; r < Rows; ++r) {
-    V d = load_part<V, Whole>(rows.h[r] + i, left) - mean[r];
+    V d = load_part<V, Whole>(h.row(r), left) - mean[r];
     if constexpr (!Whole) {  // lanes beyond the row add 0, not the square of the mean
       float part[16] = {};
       d.store_first(part, left);
@@ -82,43 +99,46 @@ struct NormColumns {
 
 /// y = (h - mean) · inverse · gamma + beta, widening the rows' ranges.
 template <class V, class Kind, bool Whole, int Rows>
-[[gnu::always_inline]] inline void scale_columns(const NormRows<Rows>& rows, int i, int left,
+[[gnu::always_inline]] inline void scale_columns(const RowsAt<float>& hs, const RowsAt<float>& ys, int left,
                                                  const NormScales<V, Rows>& scales,
                                                  const NormColumns<V>& columns,
                                                  RangeLanes<V> (&ranges)[Rows]) {
 #pragma GCC unroll 8
   for (int r = 0; r < Rows; ++r) {
-    const V h = load_part<V, Whole>(rows.h[r] + i, left);
+    const V h = load_part<V, Whole>(hs.row(r), left);
     V y;
     if constexpr (Kind::kCentred) {
       y = canonical(V::fma((h - scales.mean[r]) * scales.inverse[r], columns.gamma, columns.beta));
     } else {
       y = canonical(h * scales.inverse[r] * columns.gamma);
     }
-    store_part<V, Whole>(y, rows.y[r] + i, left);
-    if constexpr (Kind::kFindsRanges) ranges[r].widen(Whole ? y : load_part<V, Whole>(rows.y[r] + i, left));
+    store_part<V, Whole>(y, ys.row(r), left);
+    if constexpr (Kind::kFindsRanges) ranges[r].widen(Whole ? y : load_part<V, Whole>(ys.row(r), left));
   }
 }
 
 template <class V, class Kind, int Rows>
-[[gnu::always_inline]] inline NormScales<V, Rows> norm_scales(const NormRows<Rows>& rows, int n,
-                                                              float epsilon) {
-  const int whole = n / 16 * 16, left = n - whole;
+[[gnu::always_inline]] inline NormScales<V, Rows> norm_scales(const NormRows& rows, int n, float epsilon) {
   const float count = static_cast<float>(n);
   NormScales<V, Rows> scales;
   V sum[Rows];
 #pragma GCC unroll 8
   for (int r = 0; r < Rows; ++r) sum[r] = V::set(0.0F);
-  for (int i = 0; i < whole; i += 16) add_residual<V, Kind, true>(rows, i, 16, sum);
-  if (left > 0) add_residual<V, Kind, false>(rows, whole, left, sum);
+  if (rows.residual.at != nullptr) {
+    add_residuals<V, Kind, true>(rows, n, sum);
+  } else {
+    add_residuals<V, Kind, false>(rows, n, sum);
+  }
   if constexpr (Kind::kCentred) {
 #pragma GCC unroll 8
     for (int r = 0; r < Rows; ++r) {
       scales.mean[r] = V::set(V::sum(sum[r]) / count);
       sum[r] = V::set(0.0F);
     }
-    for (int i = 0; i < whole; i += 16) add_squares<V, true>(rows, i, 16, scales.mean, sum);
-    if (left > 0) add_squares<V, false>(rows, whole, left, scales.mean, sum);
+    RowsAt<float> h = rows.h;
+    int left = n;
+    for (; left >= 16; left -= 16, h.advance()) add_squares<V, true>(h, 16, scales.mean, sum);
+    if (left > 0) add_squares<V, false>(h, left, scales.mean, sum);
   }
 #pragma GCC unroll 8
   for (int r = 0; r < Rows; ++r) {
@@ -127,22 +147,37 @@ template <class V, class Kind, int Rows>
   return scales;
 }
 
+template <class V, bool HasBeta, bool Whole>
+[[gnu::always_inline]] inline NormColumns<V> norm_columns(const float* gamma, const float* beta, int left) {
+  NormColumns<V> columns{load_part<V, Whole>(gamma, left), V::set(0.0F)};
+  if constexpr (HasBeta) columns.beta = load_part<V, Whole>(beta, left);
+  return columns;
+}
+
+template <class V, class Kind, bool HasBeta, int Rows>
+[[gnu::always_inline]] inline void scale_rows(const NormRows& rows, int n, const float* gamma,
+                                              const float* beta, const NormScales<V, Rows>& scales,
+                                              RangeLanes<V> (&ranges)[Rows]) {
+  RowsAt<float> h = rows.h, y = rows.y;
+  for (; n >= 16; n -= 16, gamma += 16, h.advance()) {
+    scale_columns<V, Kind, true>(h, y, 16, scales, norm_columns<V, HasBeta, true>(gamma, beta, 16), ranges);
+    y.advance();
+    if constexpr (HasBeta) beta += 16;
+  }
+  if (n == 0) return;
+  scale_columns<V, Kind, false>(h, y, n, scales, norm_columns<V, HasBeta, false>(gamma, beta, n), ranges);
+}
+
 /// Rows row..row + Rows - 1; their ranges, each of a whole row, go to ranges[at..].
 template <class V, class Kind, int Rows>
 inline void norm_group(const NormArgs& args, std::ptrdiff_t row, int at, BlockRanges& ranges) {
-  const NormRows<Rows> rows = norm_rows<Rows>(args, row);
-  const float *gamma = args.gamma, *beta = args.beta;
-  const int n = args.n, whole = n / 16 * 16;
-  const NormScales<V, Rows> scales = norm_scales<V, Kind>(rows, n, args.epsilon);
+  const NormRows rows = norm_rows(args, row);
+  const NormScales<V, Rows> scales = norm_scales<V, Kind, Rows>(rows, args.n, args.epsilon);
   RangeLanes<V> lanes[Rows];
-  for (int i = 0; i < n; i += 16) {
-    NormColumns<V> columns{load_at<V>(gamma, i, n), V::set(0.0F)};
-    if (Kind::kCentred && beta != nullptr) columns.beta = load_at<V>(beta, i, n);
-    if (i < whole) {
-      scale_columns<V, Kind, true>(rows, i, 16, scales, columns, lanes);
-    } else {
-      scale_columns<V, Kind, false>(rows, i, n - whole, scales, columns, lanes);
-    }
+  if (Kind::kCentred && args.beta != nullptr) {
+    scale_rows<V, Kind, true>(rows, args.n, args.gamma, args.beta, scales, lanes);
+  } else {
+    scale_rows<V, Kind, false>(rows, args.n, args.gamma, args.beta, scales, lanes);
   }
   if constexpr (!Kind::kFindsRanges) return;
 #pragma GCC unroll 8

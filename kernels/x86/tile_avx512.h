@@ -458,15 +458,13 @@ template <auto Level>
   grouped ? fetch_lines<_MM_HINT_T1>(next, trailer) : fetch_lines<_MM_HINT_T0>(next, trailer);
 }
 
-/// Whether tiles of 64 columns pass over a panel: all of them full or a row short. With several
-/// blocks of row parameters they are slower than tiles of 32 columns (91 % of the peak against 94), unless
-/// one pass does it all; two passes fetch too little of the next panel (12 tokens of MiniLM: 2 % slower).
+/// Whether tiles of 64 columns pass over a panel: all of them full or a row short. Two passes fetch too little
+/// of the next panel (12 tokens of MiniLM: 2 % slower).
 template <class Tiles>
 constexpr bool fits_wide(const GemmArgs& args) {
   constexpr int kRows = Tiles::kWideRows;
   if constexpr (kRows > 0) {
     if (args.m > kRows && args.m <= 2 * kRows) return false;
-    if (args.m > kRows && row_block_count(args.k, args.format) > 1) return false;
     return args.m / ((args.m + kRows - 1) / kRows) >= kRows - 1;
   }
   return false;

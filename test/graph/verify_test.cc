@@ -358,6 +358,14 @@ TEST_CASE("rotary turns heads that the rows have, an even number of values of ea
           "graph: attribute 'theta' of rotary must be positive");
   REQUIRE(v.error(Op::rotary, {v.x}, with(right, "factor", -1.0)) ==
           "graph: attribute 'factor' of rotary must be positive");
+  const Attributes stretched = with(with(right, "trained", std::int64_t{16}), "stretch", 2.0);
+  REQUIRE(v.error(Op::rotary, {v.x}, stretched) == "");
+  REQUIRE(v.error(Op::rotary, {v.x}, with(stretched, "trained", std::int64_t{0})) ==
+          "graph: attribute 'trained' of rotary must be from 1 to 2147483647, found 0");
+  REQUIRE(v.error(Op::rotary, {v.x}, with(stretched, "stretch", 0.5)) ==
+          "graph: attribute 'stretch' of rotary must be at least 1");
+  REQUIRE(v.error(Op::rotary, {v.x}, with(stretched, "rotary_dim", std::int64_t{2})) ==
+          "graph: attribute 'rotary_dim' of rotary must be at least 4 where it has 'trained'");
 }
 
 TEST_CASE("concat lays rows of one kind side by side") {
@@ -401,12 +409,44 @@ TEST_CASE("a linear makes codes where it is in int8 and has an activation") {
                             {"result", std::string("u8_rows")}};
   REQUIRE(v.error(Op::linear, {v.u8, v.w}, codes) == "");
   const std::string rule =
-      "graph: linear must have a format of integers and an activation where its result is u8_rows";
+      "graph: linear must have a format of integers and either an activation or a gate where its result is "
+      "u8_rows";
   Attributes plain = codes, floats = codes;
   plain.erase("activation");
   floats["format"] = std::string("f32");
   REQUIRE(v.error(Op::linear, {v.u8, v.w}, plain) == rule);
   REQUIRE(v.error(Op::linear, {v.x, v.w}, floats) == rule);
+}
+
+TEST_CASE("a linear in integers may hold a gate, whose rows are half as wide, and then makes codes") {
+  Graph graph = parse(
+      "input %x : f32[tokens,4]\nweight %w : f32[6,4] = \"w\"\nweight %odd : f32[5,4] = \"o\"\n"
+      "%x.u8 : u8_rows[tokens,4] = quantize_rows(%x)\n"
+      "%y : u8_rows[tokens,3] = linear(%x.u8, %w) {format = \"int8\", gate = \"silu\", result = \"u8_rows\", "
+      "up_first = 0}\nweight %v : f32[2,3] = \"v\"\n%z : f32[tokens,2] = linear(%y, %v) {format = \"int8\"}\n"
+      "output o = %z\n");
+  REQUIRE_NOTHROW(verify(graph));
+  REQUIRE(print(parse(print(graph))) == print(graph));
+  const auto error_with = [&](const std::string& name, const Attribute& value) {
+    Graph changed = graph;
+    changed.nodes[1].attributes[name] = value;
+    return sentence_of(ErrorCode::bad_input, [&] { verify(changed); });
+  };
+  REQUIRE(error_with("gate", std::string("relu")) ==
+          "graph: attribute 'gate' of linear must be one of silu, gelu_erf, gelu_tanh, found relu");
+  REQUIRE(error_with("up_first", std::int64_t{2}) ==
+          "graph: attribute 'up_first' of linear must be 0 or 1, found 2");
+  REQUIRE(
+      error_with("activation", std::string("relu")) ==
+      "graph: linear must have a format of integers and either an activation or a gate where its result is "
+      "u8_rows");
+  Graph floats = graph, odd = graph;
+  floats.nodes[1].attributes.erase("result");
+  REQUIRE(sentence_of(ErrorCode::bad_input, [&] { verify(floats); }) ==
+          "graph: linear must make u8_rows where it has a gate");
+  odd.nodes[1].inputs[1] = odd.nodes[1].inputs[1] + 1;
+  REQUIRE(sentence_of(ErrorCode::bad_input, [&] { verify(odd); }) ==
+          "graph: linear with a gate makes rows of two halves, found 5 values");
 }
 
 TEST_CASE(

@@ -172,18 +172,19 @@ TEST_CASE(
       std::vector<float> w(linear.w.size());
       for (int panel = 0; panel < panel_count(n); ++panel)
         best_set().unpack(packed.data(), n, k, format.pack, panel, w.data(), k);
-      const auto group = static_cast<std::size_t>(format.pack.group == 0 ? k : format.pack.group);
+      const auto depth = static_cast<std::size_t>(k);
+      const std::size_t group = format.pack.group == 0 ? depth : static_cast<std::size_t>(format.pack.group);
       int wrong = 0;
-      for (std::size_t i = 0; i < w.size(); ++i) {
-        const std::size_t column = i % static_cast<std::size_t>(k);
-        const auto first = linear.w.begin() + static_cast<std::ptrdiff_t>(i - column % group);
-        const std::size_t length = std::min(group, static_cast<std::size_t>(k) - column / group * group);
+      for (std::size_t begin = 0, end; begin < w.size(); begin = end) {
+        end = std::min(begin + group, begin - begin % depth + depth);
         const quant::WeightScale fit =
-            fit_scale(format, {first, first + static_cast<std::ptrdiff_t>(length)});
+            fit_scale(format, std::span<const float>(linear.w).subspan(begin, end - begin));
         const float lowest = fit.scale * static_cast<float>(least_code(format.pack) - fit.zero),
                     highest = fit.scale * static_cast<float>(greatest_code(format.pack) - fit.zero);
-        const float inside = std::clamp(linear.w[i], lowest, highest);
-        wrong += !(std::fabs(w[i] - inside) <= 0.5001f * fit.scale);
+        for (std::size_t i = begin; i < end; ++i) {
+          const float inside = std::clamp(linear.w[i], lowest, highest);
+          wrong += !(std::fabs(w[i] - inside) <= 0.5001f * fit.scale);
+        }
       }
       REQUIRE(wrong == 0);
     }

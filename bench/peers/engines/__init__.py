@@ -8,7 +8,7 @@
 
 or, where it is a pipeline from texts to embeddings that nothing here should take apart,
 
-  encode(texts, batch)       float32 [texts, hidden]
+  encode(texts, batch, pooling)   float32 [texts, hidden]
 """
 import importlib
 

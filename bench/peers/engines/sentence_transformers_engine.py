@@ -24,5 +24,6 @@ class SentenceTransformers:
                                          model_kwargs=backend_arguments(form, threads))
         self.note = f"sentence-transformers {version}"
 
-    def encode(self, texts, batch):
+    def encode(self, texts, batch, pooling):
+        self.model[1].pooling_mode = pooling
         return self.model.encode(texts, batch_size=batch, convert_to_numpy=True, show_progress_bar=False)

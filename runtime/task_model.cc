@@ -1,0 +1,102 @@
+#include "runtime/task_model.h"
+
+#include <exception>
+#include <optional>
+
+#include "kernels/float_environment.h"
+#include "kernels/registry.h"
+#include "runtime/task_folder.h"
+#include "tokenizer/utf8.h"
+
+namespace nybble::runtime {
+namespace {
+
+/// Valid UTF-8: the text itself, or what it is read as in `repaired`.
+std::string_view read_text(std::string_view text, std::string& repaired, TaskTokens& tokens) {
+  if (tokenizer::is_valid_utf8(text)) return text;
+  tokenizer::RepairedText found = tokenizer::repair_utf8(text);
+  ++tokens.invalid_texts;
+  tokens.invalid_parts += found.replaced;
+  repaired = std::move(found.text);
+  return repaired;
+}
+
+TaskTokens tokenize(const LoadedModel& model, const TextOrPair& text) {
+  TaskTokens tokens;
+  std::string first_repaired, second_repaired;
+  const std::string_view first = read_text(text.first, first_repaired, tokens);
+  if (!text.second) {
+    tokens.is_cut = model.tokenizer->encode_ids(first, model.info.max_tokens, tokens.ids, tokens.types);
+    return tokens;
+  }
+  const std::string_view second = read_text(*text.second, second_repaired, tokens);
+  tokenizer::Encoding encoding = model.tokenizer->encode_pair(first, second, model.info.max_tokens);
+  tokens.is_cut = !encoding.overflow.empty();
+  tokens.ids = std::move(encoding.ids);
+  tokens.types = std::move(encoding.type_ids);
+  return tokens;
+}
+
+graph::ImportTarget import_target(graph::Head head, const std::vector<std::string>& labels) {
+  graph::ImportTarget target;
+  target.head = head;
+  target.labels = static_cast<std::int64_t>(labels.size());
+  return target;
+}
+
+}  // namespace
+
+std::shared_ptr<TaskModel> load_task(const ModelFolder& folder, graph::Head head,
+                                     const LoadOptions& options) {
+  require_head(folder, Weights(folder.transformer_dir).tensor_table(), head);
+  auto task = std::make_shared<TaskModel>();
+  if (head != graph::Head::masked_lm) task->labels = read_labels(folder.config);
+  task->model = load_model(folder, import_target(head, task->labels), options);
+  task->kernels = &kernels::find_set(task->model->info.isa);
+  // Tokenizers number the texts of a pair for models, too, that have one token type.
+  task->has_types = task->model->sizes.token_types > 1 && has_token_types(folder);
+  return task;
+}
+
+void apply_scoring(const kernels::KernelSet& kernels, Scoring scoring, std::span<float> rows, std::size_t n) {
+  if (rows.empty() || scoring == Scoring::none) return;
+  const kernels::FloatEnvironment environment;
+  const int m = static_cast<int>(rows.size() / n), columns = static_cast<int>(n);
+  const auto stride = static_cast<std::ptrdiff_t>(n);
+  if (scoring == Scoring::sigmoid) return kernels.sigmoid({rows.data(), stride, m, columns}, nullptr);
+  kernels::SoftmaxArgs args{};
+  args.x = rows.data();
+  args.ld = stride;
+  args.m = m;
+  args.n = args.length = columns;
+  args.window = -1;
+  kernels.softmax(args);
+}
+
+std::vector<TaskTokens> tokenize_texts(const LoadedModel& model, std::span<const TextOrPair> texts) {
+  std::vector<TaskTokens> tokens(texts.size());
+  std::vector<std::exception_ptr> failures(texts.size());
+  model.scheduler().parallel_for(static_cast<int>(texts.size()), [&](int i, int) {
+    const auto index = static_cast<std::size_t>(i);
+    try {
+      tokens[index] = tokenize(model, texts[index]);
+    } catch (...) {
+      failures[index] = std::current_exception();
+    }
+  });
+  for (const std::exception_ptr& failure : failures) {
+    if (failure) std::rethrow_exception(failure);
+  }
+  return tokens;
+}
+
+void count(const TaskTokens& tokens, std::size_t index, EncodeReport& report) {
+  if (tokens.invalid_texts > 0 && report.invalid_texts == 0) report.first_invalid = index;
+  ++report.texts;
+  report.tokens += tokens.ids.size();
+  report.cut += tokens.is_cut;
+  report.invalid_texts += tokens.invalid_texts;
+  report.invalid_parts += tokens.invalid_parts;
+}
+
+}  // namespace nybble::runtime
