@@ -19,12 +19,12 @@ import transformers
 HERE = pathlib.Path(__file__).parent
 GOLDEN = HERE.parents[1] / "test/golden"
 sys.path.append(str(GOLDEN))
-import make_rotary
+import make_families_rotary
 import reference_rotary
 from family_folder import save_tensors
 from shapes import BY_NAME
 
-SHAPES = {"gte-new": make_rotary.gte_shapes, "jina-bert": make_rotary.jina_shapes}
+SHAPES = {"gte-new": make_families_rotary.gte_shapes, "jina-bert": make_families_rotary.jina_shapes}
 REFERENCES = {"gte-new": reference_rotary.gte_new, "jina-bert": reference_rotary.jina_bert}
 
 
@@ -37,7 +37,7 @@ def make(family, folder):
         config = getattr(transformers, family.model + "Config")(**family.config, initializer_range=0.05)
         getattr(transformers, family.model + "Model")(config).half().save_pretrained(folder)
     else:
-        save_tensors(folder, make_rotary.random_tensors(SHAPES[family.name](family.config), 1))
+        save_tensors(folder, make_families_rotary.random_tensors(SHAPES[family.name](family.config), 1))
         (folder / "config.json").write_text(json.dumps(family.config))
     shutil.copyfile(GOLDEN / "tiny-bert/tokenizer.json", folder / "tokenizer.json")
 

@@ -68,6 +68,11 @@ class Torch:
         return self.process.read(CALL_SECONDS)["ms"][0]
 
 
+def scheduled(engines):
+    """Nanoseconds that they had a core, and that they waited for one."""
+    return tuple(map(sum, zip(*(engine.process.scheduled() for engine in engines))))
+
+
 def time_both(row, folder, options):
     """Rounds of one call of each, in turns, after one that is not counted."""
     engines = [Ours(folder, options), Torch(row.family, folder, options)]
@@ -76,9 +81,12 @@ def time_both(row, folder, options):
         with held(options.lock):
             for engine in engines:
                 engine.time(ids)
+            before = scheduled(engines)
             for _ in range(options.rounds):
                 row.ours_ms.append(engines[0].time(ids))
                 row.torch_ms.append(engines[1].time(ids))
+            ran, waited = (now - then for now, then in zip(scheduled(engines), before))
+            row.share_waited = waited / max(1, ran + waited)
     finally:
         for engine in engines:
             engine.process.close()

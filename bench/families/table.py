@@ -22,6 +22,7 @@ class Row:
     longest_seconds: float = float("nan")
     ours_ms: list = dataclasses.field(default_factory=list)
     torch_ms: list = dataclasses.field(default_factory=list)
+    share_waited: float = 0  # of their time, for a core that another process had
 
 
 def fill_goldens(row, figures):
@@ -61,9 +62,16 @@ def line_of(row):
     return "| " + " | ".join(cells) + " |"
 
 
+def disturbed(rows):
+    """What the reader must know where others had the cores meanwhile."""
+    names = [f"{row.family.title} ({row.share_waited:.0%})" for row in rows if row.share_waited > 0.03]
+    return ["**Disturbed:** both waited for a core that another process had, this share of their time: " +
+            ", ".join(names) + ". Speeds there are too low; their ratio is of the best calls.", ""] if names else []
+
+
 def table(rows, where):
     """`where`: what machine, how many threads, which commit."""
-    lines = [BEGIN, "", f"Measured on {where}.", "", "| " + " | ".join(HEAD) + " |", "|---" * len(HEAD) + "|",
+    lines = [BEGIN, "", f"Measured on {where}.", "", *disturbed(rows), "| " + " | ".join(HEAD) + " |", "|---" * len(HEAD) + "|",
              *map(line_of, rows), "", END]
     return "\n".join(lines)
 

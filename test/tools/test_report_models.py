@@ -59,6 +59,13 @@ class Table(unittest.TestCase):
         self.assertEqual(cells[5:], ["8,192 in 13 s", "roberta-base", "10,240", "2,560", "4.0"])
         self.assertIn("(our reference)", table.line_of(row_of("gte-new")))
 
+    def test_a_family_whose_engines_waited_for_a_core_is_named(self):
+        calm, waited = row_of("bert"), row_of("mpnet")
+        calm.share_waited, waited.share_waited = 0.03, 0.25
+        self.assertIn("MPNet (25%)", "".join(table.disturbed([calm, waited])))
+        self.assertNotIn("BERT", "".join(table.disturbed([calm, waited])))
+        self.assertEqual(table.disturbed([calm]), [])
+
     def test_the_page_keeps_all_but_its_table(self):
         page = "a\n" + table.BEGIN + "\nold\n" + table.END + "\nb\n"
         new = table.with_table(page, [row_of("roberta")], "a machine, 1 thread")
