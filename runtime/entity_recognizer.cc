@@ -217,10 +217,9 @@ std::vector<std::vector<Entity>> EntityRecognizer::entities(std::span<const std:
   });
 
   std::vector<std::size_t> text_of_window;
-  runtime::SequenceRunner runner(*task.model, options.encode,
-                                 [&](std::size_t i, std::span<const float> rows) {
-                                   take_window(read[text_of_window[i]], rows, task.labels.size());
-                                 });
+  runtime::SequenceRunner runner(task, options.encode, [&](std::size_t i, std::span<const float> rows) {
+    take_window(read[text_of_window[i]], rows, task.labels.size());
+  });
   for (std::size_t i = 0; i < read.size(); ++i) {
     if (read[i].encoding.ids.empty()) continue;
     for (std::size_t k = 0; k < read[i].windows(); ++k) {

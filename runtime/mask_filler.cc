@@ -122,7 +122,7 @@ std::vector<std::vector<std::vector<Filling>>> MaskFiller::fill(std::span<const 
   const TaskModel& task = *impl_;
   std::vector<MaskedText> read = tokenize(task, texts);
   const std::size_t width = task.model->row_decoder->input_columns();
-  runtime::SequenceRunner runner(*task.model, options, [&](std::size_t i, std::span<const float> rows) {
+  runtime::SequenceRunner runner(task, options, [&](std::size_t i, std::span<const float> rows) {
     for (const std::size_t mask : read[i].masks) {
       const auto row = rows.subspan(mask * width, width);
       read[i].rows.insert(read[i].rows.end(), row.begin(), row.end());

@@ -98,7 +98,12 @@ def special_tokens(kind):
 
 def write_tokenizer_config(folder, kind):
     write_json(folder / "tokenizer_config.json", special_tokens(kind) | {
-        "model_max_length": 76, "tokenizer_class": "PreTrainedTokenizerFast"})
+        "model_input_names": input_names(kind), "model_max_length": 76, "tokenizer_class": "PreTrainedTokenizerFast"})
+
+
+def input_names(kind):
+    return ["input_ids", "token_type_ids", "attention_mask"] if kind in ("word_piece", "albert") else [
+        "input_ids", "attention_mask"]
 
 
 # ---- logits ----
@@ -137,7 +142,8 @@ def write_logits(folder, models, kind, types):
 # ---- pipelines ----
 
 def write_pipelines(folder, classes, kind):
-    tokenizer = PreTrainedTokenizerFast(tokenizer_file=str(folder / "tokenizer.json"), **special_tokens(kind))
+    tokenizer = PreTrainedTokenizerFast(tokenizer_file=str(folder / "tokenizer.json"),
+                                        model_input_names=input_names(kind), **special_tokens(kind))
     model = lambda cls: cls.from_pretrained(folder, dtype=torch.float32).eval()
     golden = folder / "golden"
 

@@ -133,7 +133,7 @@ TEST_CASE("the scoring follows problem_type, and without it the number of labels
   folder.change("config.json", [](nlohmann::json& config) { config["problem_type"] = "ranking"; });
   CHECK(load_error(folder.path()) ==
         folder.path() +
-            "/config.json: \"problem_type\" must be regression, single_label_classification or "
+            "/config.json: \"problem_type\": expected regression, single_label_classification or "
             "multi_label_classification, found \"ranking\"");
 }
 
@@ -195,7 +195,7 @@ TEST_CASE("the activation of a cross-encoder stands where its version wrote it")
   });
   CHECK_THROWS_WITH(Reranker::load(folder.path()),
                     folder.path() +
-                        "/config.json: sentence_transformers: \"activation_fn\" must be torch's "
+                        "/config.json: sentence_transformers: \"activation_fn\": expected torch's "
                         "Sigmoid or Identity, found \"torch.nn.modules.activation.Tanh\"");
 }
 
@@ -236,9 +236,8 @@ TEST_CASE("a classifier's tensor must have a row a label") {
         folder.path() +
             "/model.safetensors: tensor classifier.weight: expected shape [4, 40], found [5, 40]");
   folder.change("config.json", [](nlohmann::json& config) { config["id2label"].erase("0"); });
-  CHECK(load_error(folder.path()) == folder.path() +
-                                         "/config.json: \"id2label\" must be names for the ids 0 "
-                                         "to 2, found an object of 3");
+  CHECK(load_error(folder.path()) ==
+        folder.path() + "/config.json: \"id2label\": expected names for the ids 0 to 2, found an object");
 }
 
 TEST_CASE("a folder says which tasks it serves") {

@@ -83,7 +83,8 @@ TEST_CASE("every family's head for tokens gives the reference's labels and score
     for (const Text& text : read_texts(family)) {
       if (text.is_pair) continue;
       const std::string_view view = text.first;
-      for (const Entity& entity : recognizer.entities({&view, 1}, options)[0]) {
+      const std::vector<Entity> entities = recognizer.entities({&view, 1}, options)[0];
+      for (const Entity& entity : entities) {
         const std::vector<double> scores = softmax(expected.row(first + entity.token), expected.columns);
         const auto best = std::max_element(scores.begin(), scores.end());
         CHECK(entity.label == recognizer.labels()[static_cast<std::size_t>(best - scores.begin())]);
