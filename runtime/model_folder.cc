@@ -187,17 +187,18 @@ ModelFolder read_model_folder(const path& dir) {
   return {dir, inner, std::move(config), tokenizer_json, std::move(st), lengths};
 }
 
-Length max_tokens(const ModelFolder& folder, std::size_t usable_positions) {
+Length max_tokens(const ModelFolder& folder, std::size_t usable_positions, std::size_t reserved_positions) {
   const auto positions = static_cast<std::int64_t>(usable_positions);
+  const Length usable = {positions, fmt::format("{}: usable positions", folder.config.name())};
   if (const auto& given = folder.lengths.max_seq_length) {
     if (given->tokens <= positions) return *given;
+    if (given->tokens <= positions + static_cast<std::int64_t>(reserved_positions)) return usable;
     throw Error(ErrorCode::unsupported_model,
                 fmt::format("{}: expected at most the {} usable positions, found {}", given->source,
                             positions, given->tokens));
   }
   const auto& model = folder.lengths.model_max_length;
-  if (model && model->tokens <= positions) return *model;
-  return {positions, fmt::format("{}: usable positions", folder.config.name())};
+  return model && model->tokens <= positions ? *model : usable;
 }
 
 }  // namespace nybble::runtime

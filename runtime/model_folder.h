@@ -35,8 +35,10 @@ struct ModelFolder {
 ModelFolder read_model_folder(const std::filesystem::path& dir);
 
 /// The longest text that the model takes, special tokens included, and where that is written:
-/// max_seq_length, else the smaller of model_max_length and usable_positions. A max_seq_length above
-/// usable_positions is an Error{unsupported_model}. usable_positions is at least 1.
-Length max_tokens(const ModelFolder& folder, std::size_t usable_positions);
+/// max_seq_length, else the smaller of model_max_length and usable_positions. A max_seq_length that counts
+/// the `reserved_positions` before the first token's, too (514 for RoBERTa's 512), means all usable ones; one
+/// above that is an Error{unsupported_model}. usable_positions is at least 1.
+Length max_tokens(const ModelFolder& folder, std::size_t usable_positions,
+                  std::size_t reserved_positions = 0);
 
 }  // namespace nybble::runtime
