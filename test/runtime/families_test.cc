@@ -20,6 +20,10 @@ constexpr double kClose = 2e-5;
 // product of 8-bit rows and weights of normal values loses about 3.5e-5 of cosine: steps of 0.02 of their
 // deviation, whose error is 1/√12 of a step, in each of both; a folder has 8 to 32 of them in a row.
 constexpr double kMeanCosine = 0.9989, kLeastCosine = 0.994;
+// The same of gated feed-forward parts (nomic-bert-options: mean 0.99742, its least 0.98511; gte-new-5 and
+// modernbert-5: least 0.9833). Gate · up of normal values has a tail: the greatest of some hundred is 8
+// deviations, not 3, and the step that it sets for the whole block as much greater.
+constexpr double kGatedMeanCosine = 0.9948, kGatedLeastCosine = 0.966;
 
 std::vector<std::string> families() {
   std::vector<std::string> names;
@@ -220,11 +224,12 @@ TEST_CASE("INT8 gives every family the same bits on every instruction set") {
 TEST_CASE("INT8 keeps the direction of every family's rows") {
   for (const std::string& folder : families()) {
     const Golden golden(folder);
-    const Cosines found =
-        cosines(token_rows(load_golden(folder, tokens_in(Weights::int8)), golden.inputs), golden.hidden);
+    const Model model = load_golden(folder, tokens_in(Weights::int8));
+    const Cosines found = cosines(token_rows(model, golden.inputs), golden.hidden);
+    const bool is_gated = contains(model.explain(), "gate_");
     INFO(folder << ": mean cosine " << found.mean << ", least " << found.least);
-    REQUIRE(found.mean >= kMeanCosine);
-    REQUIRE(found.least >= kLeastCosine);
+    REQUIRE(found.mean >= (is_gated ? kGatedMeanCosine : kMeanCosine));
+    REQUIRE(found.least >= (is_gated ? kGatedLeastCosine : kLeastCosine));
   }
 }
 

@@ -99,12 +99,13 @@ struct ProductCase {
   Codes x;
   std::unique_ptr<quant::PackedLinear> pack;
   GemmArgs args{};
+};
 
-  /// 0, 1 … blocks.
-  inline std::vector<int> every_block(int blocks) {
-    std::vector<int> borders;
-    for (int i = 0; i <= blocks; ++i) borders.push_back(i);
-    return borders;
-  }
+/// 0, 1 … blocks.
+inline std::vector<int> every_block(int blocks) {
+  std::vector<int> borders;
+  for (int i = 0; i <= blocks; ++i) borders.push_back(i);
+  return borders;
+}
 
 }  // namespace nybble::runtime::test

@@ -15,7 +15,6 @@ TileEpilogue epilogue_of(const KernelSet& set, const std::string& activation) {
   if (activation == "gelu_erf") return set.gelu_erf;
   if (activation == "gelu_tanh") return set.gelu_tanh;
   if (activation == "silu") return set.silu;
-  if (activation == "sigmoid") return set.sigmoid;
   return activation == "tanh" ? set.tanh : set.relu;
 }
 
@@ -37,8 +36,7 @@ TEST_CASE("a quantized linear has the codes of a product, an activation and a qu
         // In turn, so that each format meets each set.
         const quant::IntegerFormat& format = quant::kIntegerFormats[turn++ % quant::kIntegerFormats.size()];
         const ProductCase it(*entry.set, format, n, k, rows, random);
-        for (const std::string activation :
-             {"gelu_erf_q", "gelu_erf", "gelu_tanh", "relu", "silu", "sigmoid", "tanh"}) {
+        for (const std::string activation : {"gelu_erf_q", "gelu_erf", "gelu_tanh", "relu", "silu", "tanh"}) {
           const QuantizedLinear linear(*entry.set, entry.set->*it.format.product, it.args, activation);
           INFO(entry.set->name << ", " << format.name << ", " << n << " x " << k << ", rows " << rows << ", "
                                << activation);
