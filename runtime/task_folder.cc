@@ -173,6 +173,16 @@ Scoring cross_encoder_scoring(const ModelFolder& folder) {
   return named_scoring(*options, "activation_fn").value_or(Scoring::sigmoid);
 }
 
+bool has_token_types(const ModelFolder& folder) {
+  const auto config = optional_object(folder.transformer_dir / "tokenizer_config.json");
+  if (!config) return true;
+  const auto names = config->value().find("model_input_names");
+  if (names != config->value().end() && names->is_array())
+    return std::find(names->begin(), names->end(), "token_type_ids") != names->end();
+  const std::string kind = config->string_or("tokenizer_class", "");
+  return kind != "PreTrainedTokenizerFast" && kind != "TokenizersBackend";
+}
+
 std::vector<Head> heads_of(const JsonObject& config, const graph::TensorTable& tensors) {
   const std::string model_type = config.string_or("model_type", "");
   const std::vector<std::string> names = architectures(config);

@@ -40,7 +40,7 @@ def parse_options():
     parser.add_argument("--engines", type=list_of(list(contenders.BY_NAME)), default=argparse.SUPPRESS,
                         help=f"some of {', '.join(contenders.BY_NAME)}; else all, Nybble's narrow weights with --isa alone")
     parser.add_argument("--isa", choices=("avx2",), default=argparse.SUPPRESS,
-                        help="cap every engine at it; who has no switch for that does not take part")
+                        help="hold every engine to it")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--threads", type=int, default=1, help="of every engine, each on a core of its own")
     parser.add_argument("--texts", type=int, default=128, help="how many for the case texts")

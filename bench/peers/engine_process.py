@@ -81,11 +81,11 @@ def thread_environment(threads):
 class Engine:
     """One contender on one model, warm."""
 
-    START_SECONDS, CALL_SECONDS = 300, 120
+    START_SECONDS, CALL_SECONDS = 300, 400
 
     def __init__(self, contender, files, options):
         self.contender, self.files, self.options, self.note = contender, files, options, ""
-        self.environment = {**thread_environment(options.threads), **contenders.isa_environment(options.isa)}
+        self.environment = {**thread_environment(options.threads), **contenders.isa_environment(options, contender.masked)}
         self.processes = {}  # by pooling; a peer pools as each request says, and has one
 
     def _start(self, pooling):
@@ -94,8 +94,6 @@ class Engine:
                            self.environment)
 
     def wait_until_ready(self):
-        if self.options.isa and not self.contender.can_be_capped:
-            raise EngineFailure(contenders.NOT_CAPPED)
         if self.contender.is_peer:
             one = self._start("")
             self.processes = dict.fromkeys(self.options.pooling, one)
@@ -141,7 +139,7 @@ class Engine:
         done = subprocess.run([self.options.nybble, *verb, *options, "-o", file], capture_output=True, text=True,
                               env={**os.environ, **self.environment})
         if done.returncode != 0:
-            raise EngineFailure(done.stderr.strip())
+            raise EngineFailure(done.stderr.strip() or f"exit code {done.returncode}")
 
     def close(self):
         for process in set(self.processes.values()):

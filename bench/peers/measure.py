@@ -43,7 +43,7 @@ class Peak:
 
     def __init__(self, options):
         self.process = LineProcess([str(options.peak), str(options.threads)], options.cpus, options.logs / "peak.log",
-                                   contenders.isa_environment(options.isa))
+                                   contenders.isa_environment(options))
 
     def measure(self):
         self.process.write("\n")

@@ -36,7 +36,8 @@ TEST_CASE("a quantized linear has the codes of a product, an activation and a qu
         // In turn, so that each format meets each set.
         const quant::IntegerFormat& format = quant::kIntegerFormats[turn++ % quant::kIntegerFormats.size()];
         const ProductCase it(*entry.set, format, n, k, rows, random);
-        for (const std::string activation : {"gelu_erf_q", "gelu_erf", "gelu_tanh", "relu", "silu", "tanh"}) {
+        for (const std::string activation :
+             {"gelu_erf_q", "gelu_erf", "gelu_tanh", "relu", "silu", "tanh"}) {
           const QuantizedLinear linear(*entry.set, entry.set->*it.format.product, it.args, activation);
           INFO(entry.set->name << ", " << format.name << ", " << n << " x " << k << ", rows " << rows << ", "
                                << activation);
@@ -50,11 +51,11 @@ TEST_CASE("a quantized linear has the codes of a product, an activation and a qu
   }
 }
 
-TEST_CASE("a quantized linear keeps no more than 128 KB of floats, however wide its result") {
+TEST_CASE("a quantized linear keeps no more than 132 KB of floats, however wide its result") {
   std::mt19937 random(12);
   const KernelSet& set = best_set();
   for (const int n : {16, 512, 1024, 1536, 4096}) {
     const ProductCase it(set, quant::kIntegerFormats[0], n, 8, 1, random);
-    REQUIRE(QuantizedLinear(set, set.gemm_u8s8, it.args, "gelu_erf_q").own_bytes() <= 128 << 10);
+    REQUIRE(QuantizedLinear(set, set.gemm_u8s8, it.args, "gelu_erf_q").own_bytes() <= 132 << 10);
   }
 }
