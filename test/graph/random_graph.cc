@@ -132,20 +132,7 @@ class Generator {
     add(Op::layernorm, std::move(inputs), epsilon);
   }
 
-  ValueId active(ValueId codes) {
-    const ValueId weights = table(hidden(), width(codes));
-    return add_node(graph_, Op::linear, name("l"), {codes, weights},
-                    {{"format", std::string("int8")}, {"activation", activation()}});
-  }
-
-  ValueId gated(ValueId codes) {
-    const ValueId weights = table(2 * (1 + static_cast<std::int64_t>(below(40))), width(codes));
-    const ValueId both =
-        add_node(graph_, Op::linear, name("l"), {codes, weights}, {{"format", std::string("int8")}});
-    return add_node(graph_, Op::gate, name("g"), {both}, {{"kind", gate()}, {"up_first", flag()}});
-  }
-
-  /// Codes of a row, sometimes of a norm's, an active linear's or a gated one's that nothing else reads.
+  /// Codes of a row, sometimes of a norm's or an active linear's that nothing else reads.
   void quantize(ValueId x) {
     if (below(3) == 0) {
       const ValueId gamma = vector(width(x));
@@ -153,7 +140,9 @@ class Generator {
       x = add_node(graph_, Op::layernorm, name("n"), {x, gamma, beta}, {{"epsilon", std::abs(any_number())}});
     } else if (!quantized_.empty() && below(2)) {
       const ValueId codes = quantized_[below(quantized_.size())];
-      x = below(2) ? active(codes) : gated(codes);
+      const ValueId weights = table(hidden(), width(codes));
+      x = add_node(graph_, Op::linear, name("l"), {codes, weights},
+                   {{"format", std::string("int8")}, {"activation", activation()}});
     }
     add(Op::quantize_rows, {below(4) == 0 && width(x) % 2 == 0 ? gated(x) : x});
   }
@@ -204,7 +193,6 @@ class Generator {
   void linear(ValueId x) {
     const bool int8 = !quantized_.empty() && below(2);
     if (int8) x = quantized_[below(quantized_.size())];
-    if (int8 && below(3) == 0) x = add_node(graph_, Op::quantize_rows, name("q"), {gated(x)});
     const std::int64_t n = hidden();
     std::vector<ValueId> inputs = {x, table(n, width(x))};
     if (below(2)) inputs.push_back(vector(n));
