@@ -66,13 +66,20 @@ void ModelOptions::add_all(CLI::App& command) {
       ->check(CLI::Range(1, 1 << 24));
 }
 
-Model ModelOptions::load_model() {
+std::string ModelOptions::name() const { return as_given(model); }
+
+const LoadOptions& ModelOptions::checked() {
   check_isa(load.isa);
   load.weights = *std::find_if(std::begin(kAllWeights), std::end(kAllWeights),
                                [&](Weights it) { return weights_name(it) == weights; });
   if (!pooling.empty()) load.pooling = pooling == "cls" ? Pooling::cls : Pooling::mean;
   if (normalize != 0) load.normalize = normalize > 0;
-  return Model::load(as_given(model), load);
+  return load;
+}
+
+Model ModelOptions::load_model() {
+  const LoadOptions& options = checked();
+  return Model::load(name(), options);
 }
 
 }  // namespace nybble::cli

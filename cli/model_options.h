@@ -26,6 +26,10 @@ struct ModelOptions {
   /// Adds those of add_plan and what changes the rows: --pooling, --normalize, --max-tokens, --batch-tokens.
   void add_all(CLI::App& command);
 
+  /// The options for loading; throws UsageError as check_isa() does.
+  const LoadOptions& checked();
+  /// --model as it was given.
+  std::string name() const;
   Model load_model();
 };
 
