@@ -1,8 +1,10 @@
 // nybble info: what a model is and how Nybble would run it.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <memory>
+#include <nlohmann/json.hpp>
 
 #include "cli/commands.h"
 #include "cli/model_options.h"
@@ -18,6 +20,22 @@ std::string left_over(const ModelInfo& info) {
   if (info.tokenizer_padding)
     text += fmt::format("{}padding to {}", text.empty() ? "" : ", ", *info.tokenizer_padding);
   return text.empty() ? "none" : text + " (left over in tokenizer.json, not applied)";
+}
+
+std::string output_text(const ModelInfo& info) {
+  const char* rows =
+      info.output == Output::sparse         ? "a sparse row a text: weights of the vocabulary's {} tokens"
+      : info.output == Output::multi_vector ? "a row of {} values for each token that is compared"
+      : info.output == Output::tokens       ? "a row of {} values a token"
+                                            : "a row of {} values a text";
+  return fmt::format(fmt::runtime(rows), info.dimensions);
+}
+
+/// Prompts are quoted: blanks at their ends count.
+std::string prompt_text(const ModelInfo& info, const std::string& name, const std::string& prompt) {
+  const std::string quoted =
+      nlohmann::json(prompt).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+  return fmt::format("{}: {}{}", name, quoted, name == info.default_prompt ? " (the default)" : "");
 }
 
 double megabytes(std::size_t bytes) { return static_cast<double>(bytes) / 1e6; }
@@ -43,8 +61,11 @@ std::string describe(const ModelInfo& info, const std::vector<Task>& tasks) {
   line("tokenizer state", left_over(info));
   line("longest text", fmt::format("{} tokens, by {}", info.max_tokens, info.max_tokens_source));
   line("positions", fmt::format("{}", info.positions));
-  line("pooling", info.pooling == Pooling::cls ? "cls" : "mean");
+  line("output", output_text(info));
+  line("pooling", pooling_text(info.pooling));
+  if (!info.modules.empty()) line("modules", fmt::format("{}", fmt::join(info.modules, "; ")));
   line("normalize", info.normalize ? "yes" : "no");
+  for (const auto& [name, prompt] : info.prompts) line("prompt", prompt_text(info, name, prompt));
   std::string formats;
   for (const Weights weights : kAllWeights) {
     formats += formats.empty() ? "" : ", ";

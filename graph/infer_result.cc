@@ -270,11 +270,12 @@ ResultType infer_attention(const Node& node, const Checker& check) {
   return {ElementType::f32, {queries, Extent::of(hidden)}};
 }
 
-ResultType infer_pool(const Checker& check) {
+ResultType infer_pool(const Node& node, const Checker& check) {
   check.count({1});
   const std::int64_t hidden = check.rows(0, {ElementType::f32});
   if (check.input(0).shape[0] != Extent::tokens()) fail_graph("pool takes one row a token");
   check.one_of("mode", kPoolModes);
+  if (has(node, "skip_prompt")) check_flag(node, "skip_prompt");
   return {ElementType::f32, {Extent::sequences(), Extent::of(hidden)}};
 }
 
@@ -362,7 +363,7 @@ ResultType infer_result(const Graph& graph, const Node& node) {
     case Op::attention:
       return infer_attention(node, check);
     case Op::pool:
-      return infer_pool(check);
+      return infer_pool(node, check);
     case Op::add_bias:
       check.count({2});
       check.vector(1, check.rows(0, {ElementType::f32}));

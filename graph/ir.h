@@ -89,7 +89,9 @@ enum class Op {
   /// token of each sequence is a query: q (merged with none) and the result have a row a sequence.
   attention,
   quantize_rows,  ///< (x) -> u8_rows
-  pool,    ///< (x) -> f32[sequences,H], `mode`; "cls" takes the first row of each sequence, "last" the last
+  /// (x) -> f32[sequences,H], `mode`; "cls" takes the first row of each sequence, "last" the last. With
+  /// `skip_prompt` = 1 over the tokens from Batch::pool_from on.
+  pool,
   concat,  ///< (x, y, …): the columns of each, side by side
   /// (x[tokens,n]) -> [tokens,n·kernel]: at c·kernel + t column c of the row t - (kernel - 1)/2 behind this
   /// one in its sequence, 0 outside. A convolution along the tokens is a linear of it; `kernel` is odd

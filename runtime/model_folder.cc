@@ -179,12 +179,12 @@ path resolve_model(std::string_view model_option) {
 ModelFolder read_model_folder(const path& dir) {
   check_folder(dir);
   SentenceTransformers st = read_modules(dir);
-  if (st.has_modules) check_model_options(dir);
   const path inner = st.transformer_path.empty() ? dir : dir / st.transformer_path;
   JsonObject config = read_json_object(required_file(inner, "config.json"));
   check_weights(inner);
   const path tokenizer_json = required_file(inner, "tokenizer.json");
-  return {dir, inner, std::move(config), tokenizer_json, std::move(st), read_length_limits(inner)};
+  const LengthLimits lengths = read_length_limits(inner, st.sparse.has_value());
+  return {dir, inner, std::move(config), tokenizer_json, std::move(st), lengths};
 }
 
 Length max_tokens(const ModelFolder& folder, std::size_t usable_positions) {

@@ -9,12 +9,13 @@ from nybble_program import MICRO, PROGRAM, ProgramTest, environment, main, run, 
 
 MODEL = ["--model"]
 PLAN = MODEL + ["--weights", "--threads", "--isa"]
-ALL = PLAN + ["--pooling", "--normalize", "--no-normalize", "--max-tokens", "--batch-tokens"]
+ALL = PLAN + ["--pooling", "--normalize", "--no-normalize", "--dimensions", "--max-tokens", "--batch-tokens"]
+READING = ["--prompt", "--prompt-name", "--truncate", "--chunk", "--overlap"]
 INPUTS = ["--lengths", "--lengths-file", "--ids-file", "--texts-file"]
 OPTIONS = {
-    "embed": ALL + ["--strict", "--field", "--format", "-o", "--output"],
+    "embed": ALL + READING + ["--per-token", "--strict", "--field", "--format", "-o", "--output"],
     "tokenize": MODEL + ["--max-tokens", "--decode", "--special"],
-    "similarity": ALL,
+    "similarity": ALL + READING,
     "info": PLAN,
     "explain": ALL + ["--graph", "--dump-after", "--disable-pass"],
     "isa": ["--json"],
@@ -76,7 +77,14 @@ class Usage(ProgramTest):
                 (["embed", "--frobnicate"], "--frobnicate"),
                 (["embed", "one", "two"], "two"),
                 (["embed", "--weights", "int3"], "--weights", "int3", "f32", "int8", "int7", "int6", "int5", "int4"),
-                (["embed", "--pooling", "max"], "--pooling", "max", "mean", "cls"),
+                (["embed", "--pooling", "median"], "--pooling", "median", "mean", "cls"),
+                (["embed", "--pooling", "cls,median"], "--pooling", "median"),
+                (["embed", "--truncate", "middle"], "--truncate", "middle", "error", "left"),
+                (["embed", "--overlap", "3"], "--overlap", "--chunk"),
+                (["embed", "--chunk", "0"], "--chunk", "0"),
+                (["embed", "--chunk", "9", "--truncate", "left"], "--chunk", "--truncate"),
+                (["embed", "--dimensions", "0"], "--dimensions", "0"),
+                (["embed", "--prompt", "x", "--prompt-name", "y"], "--prompt"),
                 (["embed", "--format", "csv"], "--format", "csv", "npy", "jsonl", "f32"),
                 (["embed", "--threads", "0"], "--threads", "0"),
                 (["embed", "--threads", "many"], "--threads", "many"),

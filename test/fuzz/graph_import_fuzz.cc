@@ -26,7 +26,7 @@ using Imported = std::optional<graph::ImportedModel>;
 Imported import_with(const nlohmann::json& config, const graph::TensorTable& tensors, bool per_token) {
   Imported model;
   graph::ImportTarget target;
-  target.pooling = graph::PoolMode::cls;
+  target.pooling = {graph::PoolMode::cls};
   target.normalize = true;
   target.per_token = per_token;
   fuzz::fails_in_one_sentence("x: ", [&] {

@@ -15,7 +15,7 @@ namespace {
 Graph tiny_bert(int layers, PoolMode pooling = PoolMode::mean) {
   const nlohmann::json config = tiny_bert_config(layers);
   ImportTarget target;
-  target.pooling = pooling;
+  target.pooling = {pooling};
   return import_tiny(config, bert_tensors(config), target).graph;
 }
 

@@ -65,7 +65,7 @@ Sequences only(const Sequences& all, std::size_t i) {
 }
 
 std::vector<float> token_rows(const Model& model, const Sequences& inputs) {
-  std::vector<float> rows(inputs.ids.size() * model.info().hidden, NAN);
+  std::vector<float> rows(inputs.ids.size() * model.info().dimensions, NAN);
   model.encode_ids(inputs.ids, inputs.cu_seqlens, rows, inputs.types);
   return rows;
 }
@@ -172,9 +172,9 @@ TEST_CASE("FP32 gives every family's pooled rows, where a last layer makes first
       INFO(folder << (pooling == Pooling::cls ? ", cls" : ", mean"));
       LoadOptions options = tokens_in(Weights::f32);
       options.output = Output::embedding;
-      options.pooling = pooling;
+      options.pooling = {pooling};
       const Model model = load_golden(folder, options);
-      std::vector<float> rows(golden.inputs.count() * model.info().hidden, NAN);
+      std::vector<float> rows(golden.inputs.count() * model.info().dimensions, NAN);
       model.encode_ids(golden.inputs.ids, golden.inputs.cu_seqlens, rows, golden.inputs.types);
       REQUIRE(largest_difference(rows, pooled(golden, pooling)) <= kClose);
     }
