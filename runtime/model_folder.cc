@@ -149,19 +149,6 @@ std::string other_weights(const path& folder) {
   return "none";
 }
 
-void check_weights(const path& folder) {
-  if (is_present(folder / "model.safetensors") || is_present(folder / "model.safetensors.index.json")) return;
-  throw Error(ErrorCode::unsupported_model, fmt::format("{}: expected weights in model.safetensors, found {}",
-                                                        folder.string(), other_weights(folder)));
-}
-
-/// A missing file is told as such, before its reader would say that it cannot be opened.
-path required_file(const path& folder, std::string_view name) {
-  if (is_present(folder / name)) return folder / name;
-  throw Error(ErrorCode::unsupported_model,
-              fmt::format("{}: expected a file {}, found none", folder.string(), name));
-}
-
 void check_folder(const path& dir) {
   if (is_folder(dir)) return;
   throw Error(ErrorCode::io,
@@ -169,6 +156,18 @@ void check_folder(const path& dir) {
 }
 
 }  // namespace
+
+void check_weights(const path& folder) {
+  if (is_present(folder / "model.safetensors") || is_present(folder / "model.safetensors.index.json")) return;
+  throw Error(ErrorCode::unsupported_model, fmt::format("{}: expected weights in model.safetensors, found {}",
+                                                        folder.string(), other_weights(folder)));
+}
+
+path required_file(const path& folder, std::string_view name) {
+  if (is_present(folder / name)) return folder / name;
+  throw Error(ErrorCode::unsupported_model,
+              fmt::format("{}: expected a file {}, found none", folder.string(), name));
+}
 
 path resolve_model(std::string_view model_option) {
   if (!model_option.empty()) return resolve_option(model_option);
