@@ -2,12 +2,14 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <memory>
 #include <nlohmann/json.hpp>
 
 #include "cli/commands.h"
 #include "cli/model_options.h"
 #include "cli/output_file.h"
+#include "nybble/tasks.h"
 
 namespace nybble::cli {
 namespace {
@@ -38,13 +40,20 @@ std::string prompt_text(const ModelInfo& info, const std::string& name, const st
 
 double megabytes(std::size_t bytes) { return static_cast<double>(bytes) / 1e6; }
 
-std::string describe(const ModelInfo& info) {
+std::string names(const std::vector<Task>& tasks) {
+  std::string text;
+  for (const Task task : tasks) text += (text.empty() ? "" : ", ") + std::string(task_name(task));
+  return text;
+}
+
+std::string describe(const ModelInfo& info, const std::vector<Task>& tasks) {
   std::string text;
   const auto line = [&](std::string_view name, const std::string& value) {
     text += fmt::format("{:<20} {}\n", name, value);
   };
   line("model", info.folder);
   line("architecture", info.family);
+  line("tasks", names(tasks));
   line("layers", fmt::format("{}, hidden {}, heads {}, intermediate {}, activation {}", info.layers,
                              info.hidden, info.heads, info.intermediate, info.activation));
   line("tokenizer", fmt::format("{}, {} tokens ({} rows in the word table)", info.tokenizer,
@@ -86,7 +95,11 @@ void add_info(CLI::App& app) {
   command->footer("Example: nybble info --model path/to/model");
   command->callback([options] {
     OutputFile output("-");
-    output.write(describe(options->load_model().info()));
+    const std::vector<Task> tasks = tasks_of(options->name());
+    // A folder that serves no embeddings is loaded with its head.
+    const bool embeds = std::find(tasks.begin(), tasks.end(), Task::embed) != tasks.end();
+    output.write(embeds ? describe(options->load_model().info(), tasks)
+                        : describe(Classifier::load(options->name(), options->checked()).info(), tasks));
     output.finish();
   });
 }

@@ -108,14 +108,21 @@ void ModelOptions::add_all(CLI::App& command) {
       ->check(CLI::Range(1, 1 << 24));
 }
 
-Model ModelOptions::load_model() {
+std::string ModelOptions::name() const { return as_given(model); }
+
+const LoadOptions& ModelOptions::checked() {
   check_isa(load.isa);
   load.weights = *std::find_if(std::begin(kAllWeights), std::end(kAllWeights),
                                [&](Weights it) { return weights_name(it) == weights; });
   load.pooling.clear();
   for (const std::string& name : pooling) load.pooling.push_back(pooling_of(name));
   if (normalize != 0) load.normalize = normalize > 0;
-  return Model::load(as_given(model), load);
+  return load;
+}
+
+Model ModelOptions::load_model() {
+  const LoadOptions& options = checked();
+  return Model::load(name(), options);
 }
 
 }  // namespace nybble::cli

@@ -31,6 +31,10 @@ struct ModelOptions {
   /// --max-tokens, --batch-tokens.
   void add_all(CLI::App& command);
 
+  /// The options for loading; throws UsageError as check_isa() does.
+  const LoadOptions& checked();
+  /// --model as it was given.
+  std::string name() const;
   Model load_model();
 };
 
