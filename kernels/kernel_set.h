@@ -1,6 +1,6 @@
 // One KernelSet an instruction set: a function pointer for each entry, its contract above it.
 //
-// Every entry is `noexcept`, keeps no state, allocates nothing (products use up to 32 KB of stack) and may
+// Every entry is `noexcept`, keeps no state, allocates nothing (products use up to 136 KB of stack) and may
 // be called from any thread. A NaN is written as 0x7FC00000 whatever NaN came in. Every set gives the bits of
 // the scalar set (docs/numerics.md); the caller has set MXCSR to 0x1F80 (kernels/float_environment.h).
 // Buffers may be unaligned unless an entry says otherwise; strides (ld*) are in elements.

@@ -40,7 +40,7 @@ graph::PassRun pass_run(const LoadOptions& options) {
 }
 
 void fill_lengths(const ModelFolder& folder, const LoadOptions& options, std::size_t special_tokens,
-                  ModelInfo& info) {
+                  std::int64_t reserved_positions, ModelInfo& info) {
   if (options.max_tokens > info.positions) {
     throw Error(ErrorCode::bad_input, "max_tokens: expected at most the model's " +
                                           std::to_string(info.positions) + " positions, found " +
@@ -56,7 +56,8 @@ void fill_lengths(const ModelFolder& folder, const LoadOptions& options, std::si
     info.max_tokens_source = "the caller";
     return;
   }
-  const runtime::Length length = runtime::max_tokens(folder, info.positions);
+  const runtime::Length length =
+      runtime::max_tokens(folder, info.positions, static_cast<std::size_t>(reserved_positions));
   info.max_tokens = static_cast<std::size_t>(length.tokens);
   info.max_tokens_source = length.source;
 }
@@ -232,7 +233,8 @@ std::shared_ptr<runtime::LoadedModel> runtime::load_model(const ModelFolder& fol
   }
   std::tie(impl->tokenizer, info.tokenizer_seconds) = tokenizer.get();
   fill_tokenizer(*impl->tokenizer, info);
-  fill_lengths(folder, options, impl->tokenizer->special_tokens_of_single(), info);
+  fill_lengths(folder, options, impl->tokenizer->special_tokens_of_single(), impl->sizes.first_position,
+               info);
 
   info.linear_bytes = impl->nodes.front()->lowered.linear_bytes;
   if (impl->row_decoder) info.linear_bytes += impl->row_decoder->linear_bytes();

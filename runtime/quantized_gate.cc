@@ -6,6 +6,8 @@
 namespace nybble::runtime {
 namespace {
 
+// 224 KB, 56 rows of 512 columns of both halves, beside 2 · 512 rows of weights. In a ModernBERT-base on a
+// Zen 5 with 28 rows this linear takes 1.04 times as long, with 112 as long, with 192 1.01 times.
 constexpr int kFloatsAtATime = 56 * 1024;
 // Rows that are gated and then quantized together: 16 KB of each half, and as many as quantization computes
 // the parameters of at a time.

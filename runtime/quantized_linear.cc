@@ -13,7 +13,6 @@ kernels::TileEpilogue epilogue_of(const kernels::KernelSet& kernels, const std::
   if (activation == "gelu_erf") return kernels.gelu_erf;
   if (activation == "gelu_tanh") return kernels.gelu_tanh;
   if (activation == "silu") return kernels.silu;
-  if (activation == "sigmoid") return kernels.sigmoid;
   return activation == "tanh" ? kernels.tanh : kernels.relu;
 }
 

@@ -111,11 +111,13 @@ inline void bias_and_mask(const AttentionArgs& args, int row, int key, int count
   for (int i = seen.end > key ? seen.end - key : 0; i < count; ++i) scores[i] = -__builtin_inff();
 }
 
-/// Whether a score is NaN or +infinity.
+/// Whether one of `count` scores, a multiple of 16, is NaN or +infinity.
+template <class V>
 inline bool has_unusable(const float* scores, int count) {
-  bool found = false;
-  for (int i = 0; i < count; ++i) found |= !(scores[i] < __builtin_inff());
-  return found;
+  V found = V::set(0.0F);
+  for (int i = 0; i < count; i += 16)
+    found = V::select(V::less(V::load(scores + i), V::set(__builtin_inff())), found, V::set(1.0F));
+  return V::largest(found) > 0;
 }
 
 /// The maxima of Rows rows of scores of `count` keys, to `to`, of 8.
@@ -397,7 +399,7 @@ inline void integer_attention_rows(const AttentionArgs& args, const IntegerScrat
     const bool is_cut = args.bias != nullptr || args.window >= 0 || key + count > args.length;
     for (int r = 0; r < Rows; ++r) {
       if (is_cut) bias_and_mask<V>(args, row + r, key, count, scores + r * kKeysOfBlock);
-      if (is_checked[r]) bad[r] |= has_unusable(scores + r * kKeysOfBlock, count);
+      if (is_checked[r]) bad[r] |= has_unusable<V>(scores + r * kKeysOfBlock, count);
     }
   }
   alignas(64) float largest[8], inverses[8];

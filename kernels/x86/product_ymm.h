@@ -94,16 +94,30 @@ inline void product_tile(const Panel& panel, const Slice& slice, const Codes& co
   }
 }
 
+/// The next panel, which the tiles of a panel bring into L2 between them.
+struct NextPanel {
+  const std::byte* at;
+  std::ptrdiff_t share;  ///< bytes that a tile fetches
+
+  void fetch() {
+    for (std::ptrdiff_t i = 0; i < share; i += 64)
+      _mm_prefetch(reinterpret_cast<const char*>(at + i), _MM_HINT_T1);
+    at += share;
+  }
+};
+
 /// All columns of a panel for a row block. Few rows take more columns at a time, so that as many sums are
 /// under way; a panel narrower than 64 takes tiles of its smallest part.
 template <class Core, bool Grouped, int Rows>
 inline void product_rows(const GemmArgs& args, const Panel panel, const RowBlock rows, const Slice& slice,
-                         const Codes codes, const float* sums, const Depth& depth) {
+                         const Codes codes, const float* sums, const Depth& depth, NextPanel& next) {
   constexpr int kVectors = Core::vectors(Rows);
   TilePlace<Rows> tile{rows.rows, sums, slice.sum_stride, rows.c, args.ldc, 0};
   int& column = tile.column;
-  for (; column + kVectors * 8 <= panel.width; column += kVectors * 8)
+  for (; column + kVectors * 8 <= panel.width; column += kVectors * 8) {
+    next.fetch();
     product_tile<Core, Grouped, Rows, kVectors>(panel, slice, codes, depth, tile);
+  }
   if constexpr (kVectors > 2) {
     for (; column < panel.width; column += 16)
       product_tile<Core, Grouped, Rows, 2>(panel, slice, codes, depth, tile);
@@ -112,17 +126,20 @@ inline void product_rows(const GemmArgs& args, const Panel panel, const RowBlock
 
 template <class Core, bool Grouped, int Rows = Core::kTileRows>
 inline void product_of_rows(const GemmArgs& args, const Panel& panel, const RowBlock& rows,
-                            const Slice& slice, const Codes& codes, const float* sums, const Depth& depth) {
+                            const Slice& slice, const Codes& codes, const float* sums, const Depth& depth,
+                            NextPanel& next) {
   if constexpr (Rows > 1) {
     if (rows.count < Rows)
-      return product_of_rows<Core, Grouped, Rows - 1>(args, panel, rows, slice, codes, sums, depth);
+      return product_of_rows<Core, Grouped, Rows - 1>(args, panel, rows, slice, codes, sums, depth, next);
   }
-  product_rows<Core, Grouped, Rows>(args, panel, rows, slice, codes, sums, depth);
+  product_rows<Core, Grouped, Rows>(args, panel, rows, slice, codes, sums, depth, next);
 }
 
-/// Stack of a product: codes of a chunk of rows as the core wants them, and their sums.
+/// Stack of a product: codes of a chunk of rows as the core wants them, and their sums. All weights pass by
+/// once a chunk: 128 KB hold 18 rows of 16-bit codes of K = 3072, where 24 KB would make three passes of 16
+/// rows.
 struct Prepared {
-  alignas(64) std::uint8_t codes[24 * 1024];
+  alignas(64) std::uint8_t codes[128 * 1024];
   alignas(64) float sums[1024];
 };
 
@@ -175,6 +192,17 @@ inline Slice prepare(const GemmArgs& args, const Depth& depth, int first, int en
   return {block_begin, block_end, codes, prepared.sums, segments};
 }
 
+/// With fewer tiles than 8 each would have to fetch so much that it waits; a single row reads weights as fast
+/// as they come anyway.
+template <class Core>
+inline NextPanel next_panel(const GemmArgs& args, int p, int row_blocks) {
+  const int tiles = row_blocks * (kPanelColumns / (8 * Core::vectors(Core::kTileRows)));
+  if (p + 1 >= args.panel_end || tiles < 8) return {args.b, 0};
+  const std::size_t bytes =
+      panel_weight_bytes(args.n, args.k, p + 1, args.format) + panel_trailer_bytes(args.k, args.format);
+  return {args.b + panel_offset(args.k, p + 1, args.format), static_cast<std::ptrdiff_t>(bytes) / tiles};
+}
+
 /// The product. Chunks of rows are the outer loop, so that a row is prepared once and not once a panel.
 template <class Core, bool Grouped>
 void gemm(const GemmArgs& args) noexcept {
@@ -193,12 +221,13 @@ void gemm(const GemmArgs& args) noexcept {
           prepare<Core>(args, depth, row_begin, bottom.row + bottom.count, block, block_end, kSums, prepared);
       for (int p = args.panel_begin; p < args.panel_end; ++p) {
         const Panel panel = panel_of(args, p);
+        NextPanel next = next_panel<Core>(args, p, last - first);
         for (int i = first; i < last; ++i) {
           const RowBlock rows = row_block(args, p, i, tiles);
           const std::ptrdiff_t below = rows.row - row_begin;
           product_of_rows<Core, Grouped>(args, panel, rows, slice,
                                          {slice.codes.a + below * slice.codes.stride, slice.codes.stride},
-                                         slice.sums + below * slice.sum_stride, depth);
+                                         slice.sums + below * slice.sum_stride, depth, next);
           if (block_end == depth.blocks) finish(args, rows, panel.width);
         }
       }

@@ -70,10 +70,9 @@ class Embedding(ProgramTest):
 
     def test_rows_of_tokens_are_one_a_token(self):
         lines = self.lines("last", "--per-token")
-        for line, row, tokens in zip(lines, self.rows("last"),
-                                     self.succeed("tokenize", "--max-tokens", "64", stdin=TEXTS).splitlines(),
-                                     strict=True):
-            self.assertEqual(len(line["embeddings"]), len(json.loads(tokens)["ids"]))
+        tokens = run("tokenize", "--max-tokens", "64", stdin=TEXTS).stdout.splitlines()
+        for line, row, text in zip(lines, self.rows("last"), tokens, strict=True):
+            self.assertEqual(len(line["embeddings"]), len(json.loads(text)["ids"]))
             self.assertEqual(line["embeddings"][-1], row)
 
     def test_formats_that_hold_one_row_a_text_are_refused_for_others(self):

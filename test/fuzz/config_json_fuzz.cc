@@ -31,8 +31,9 @@ void read_each(const nlohmann::json& value) {
   read(value, [](const auto& config) { runtime::parse_pooling(config); });
   for (const char* type : {"Dense", "Normalize", "LayerNorm"}) {
     for (const runtime::Level level : {runtime::Level::tokens, runtime::Level::embedding}) {
-      read(value,
-           [&](const auto& config) { runtime::parse_head_module({type, "1_Module"}, 1, config, level); });
+      read(value, [&](const auto& config) {
+        runtime::parse_head_module({type, "1_Module"}, 1, config, level);
+      });
     }
   }
   read(value, [](const auto& config) { runtime::parse_sparse_pooling(config); });

@@ -95,7 +95,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (config.is_discarded()) return 0;
   import_with(config, {}, false);
   const graph::TensorTable tensors = tensors_of(config);
-  for (const char* prefix : {"", "bert.", "roberta.", "distilbert.", "model.", "new."}) {
+  for (const char* prefix : {"", "bert.", "roberta.", "distilbert.", "deberta.", "model.", "new."}) {
     for (const bool per_token : {false, true}) {
       const Imported model = import_with(config, prefixed(tensors, prefix), per_token);
       if (model && model->graph.nodes.size() <= kMostNodes) check(*model);

@@ -506,6 +506,11 @@ TEST_CASE("fuse_linear_quantization leaves alone what others read, and linears w
                     head + active + "%s : f32[tokens,4] = l2_normalize(%y)\noutput p = %s\n" + tail));
   REQUIRE(unchanged(fuse_linear_quantization,
                     head + "%y : f32[tokens,4] = linear(%x.u8, %w) {format = \"int8\"}\n" + tail));
+  // sigmoid(0) is not 0.
+  REQUIRE(unchanged(
+      fuse_linear_quantization,
+      head + "%y : f32[tokens,4] = linear(%x.u8, %w) {activation = \"sigmoid\", format = \"int8\"}\n" +
+          tail));
   REQUIRE(unchanged(
       fuse_linear_quantization,
       head + "%y : f32[tokens,4] = linear(%x, %w) {activation = \"relu\", format = \"f32\"}\n" + tail));
@@ -580,7 +585,7 @@ TEST_CASE("Random graphs give every pass something to do") {
       pass.run(graph, {});
       changed += print(graph) != before;
     }
-    INFO(pass.name);
+    INFO(pass.name << " changed " << changed);
     REQUIRE((changed > 3 || pass.name == "remove_dead_nodes"));
   }
 }

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <catch2/catch.hpp>
 #include <cmath>
+#include <cstdio>
 #include <filesystem>
 #include <sstream>
 #include <string>
@@ -275,5 +276,19 @@ TEST_CASE("INT8 runs every family's plan in fused steps on integers") {
     INFO(folder);
     REQUIRE(attentions >= model.info().layers);
     REQUIRE(norms >= model.info().layers);
+  }
+}
+
+TEST_CASE("the figures of every folder, for bench/report_models", "[.figures]") {
+  std::vector<std::string> folders = families();
+  folders.insert(folders.begin(), "tiny-bert");
+  for (const std::string& folder : folders) {
+    const Golden golden(folder);
+    const double error = largest_difference(
+        token_rows(load_golden(folder, tokens_in(Weights::f32)), golden.inputs), golden.hidden.values);
+    const Cosines found =
+        cosines(token_rows(load_golden(folder, tokens_in(Weights::int8)), golden.inputs), golden.hidden);
+    std::printf("figures %s %.9g %.9g %.9g\n", folder.c_str(), error, found.mean, found.least);
+    REQUIRE(std::isfinite(error));
   }
 }

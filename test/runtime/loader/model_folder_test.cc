@@ -281,6 +281,13 @@ TEST_CASE("the length is max_seq_length, else the smaller of model_max_length an
   CHECK(max_tokens(with_lengths({}, {}), 512).source == "config.json: usable positions");
 }
 
+TEST_CASE("a max_seq_length that counts the positions before the first token's means all usable ones") {
+  CHECK(max_tokens(with_lengths(514, {}), 512, 2).tokens == 512);
+  CHECK(max_tokens(with_lengths(513, 512), 512, 2).source == "config.json: usable positions");
+  CHECK(max_tokens(with_lengths(511, {}), 512, 2).tokens == 511);
+  CHECK(failure_of([] { max_tokens(with_lengths(515, {}), 512, 2); }).code == ErrorCode::unsupported_model);
+}
+
 TEST_CASE("a max_seq_length above the usable positions is refused with both") {
   const auto failure = failure_of([] { max_tokens(with_lengths(513, {}), 512); });
   CHECK(failure.code == ErrorCode::unsupported_model);
