@@ -75,7 +75,7 @@ void bench_model(ModelBenchOptions& options) {
   ModelClock clock(model);
   clock.call(input);
   const ModelTiming timing = clock.time(input, options.rounds);
-  if (!options.output.empty()) store(clock.rows(), model.info().hidden, options.output);
+  if (!options.output.empty()) store(clock.rows(), model.info().dimensions, options.output);
   output.write(options.json ? json_line(timing) : table(timing, input, model.info()));
   output.finish();
 }

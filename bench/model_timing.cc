@@ -50,7 +50,7 @@ double ModelClock::call(const CallInput& input, runtime::StepObserver* observer)
   using Clock = std::chrono::steady_clock;
   EncodeOptions options;
   options.observer = observer;
-  rows_.resize(input.rows() * model_.info().hidden);
+  rows_.resize(input.rows() * model_.info().dimensions);
   const std::vector<std::string_view> texts(input.texts.begin(), input.texts.end());
   const auto start = Clock::now();
   const EncodeReport done = texts.empty() ? model_.encode_ids(input.ids, input.cu_seqlens, rows_, {}, options)

@@ -30,7 +30,7 @@ class ModelClock {
   /// workspaces and should not count.
   double call(const CallInput& input, runtime::StepObserver* observer = nullptr);
   ModelTiming time(const CallInput& input, int rounds);
-  /// Of the last call: rows of info().hidden floats.
+  /// Of the last call: rows of info().dimensions floats.
   std::span<const float> rows() const { return rows_; }
   /// What the last call computed.
   std::size_t tokens() const { return tokens_; }

@@ -19,6 +19,10 @@ class UsageError : public std::runtime_error {
 void add_embed(CLI::App& app);
 void add_tokenize(CLI::App& app);
 void add_similarity(CLI::App& app);
+void add_rerank(CLI::App& app);
+void add_classify(CLI::App& app);
+void add_ner(CLI::App& app);
+void add_fill_mask(CLI::App& app);
 void add_info(CLI::App& app);
 void add_explain(CLI::App& app);
 void add_isa(CLI::App& app);

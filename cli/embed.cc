@@ -9,6 +9,7 @@
 #include "cli/model_options.h"
 #include "cli/output_file.h"
 #include "cli/progress.h"
+#include "cli/reading_options.h"
 #include "cli/row_writer.h"
 #include "cli/text_lines.h"
 
@@ -17,7 +18,8 @@ namespace {
 
 struct EmbedOptions {
   ModelOptions model;
-  bool strict = false;
+  ReadingOptions reading;
+  bool strict = false, per_token = false;
   std::string field, format, output, input = "-";
 };
 
@@ -64,14 +66,32 @@ std::string speed_text(const EncodeReport& done, const ModelInfo& info, double s
       plural(static_cast<std::uint64_t>(info.threads)));
 }
 
+/// Rows of which a text has many, or that are mostly zeros, have no place in the other formats.
+void require_json(Output output, RowFormat format) {
+  if (output == Output::embedding || format == RowFormat::jsonl) return;
+  throw UsageError(fmt::format("--format: expected jsonl, which can hold {}, found another",
+                               output == Output::sparse ? "sparse rows" : "several rows a text"));
+}
+
+void write_rows(const Model& model, std::size_t index, std::span<const float> rows, RowWriter& writer,
+                OutputFile& output) {
+  const Output kind = model.info().output;
+  if (kind == Output::embedding) return writer.write(index, rows);
+  if (kind != Output::sparse) return output.write(json_rows(index, rows, model.info().dimensions));
+  output.write(json_weights(index, sparse_vector(rows), [&](std::int32_t id) { return model.token(id); }));
+}
+
 void embed(EmbedOptions& options) {
   // Everything that can be wrong with files is found before the model is loaded.
   TextLines lines(options.input);
   OutputFile output(options.output);
   const RowFormat format = row_format(options.format, options.output);
   if (format == RowFormat::npy) RowWriter::require_seekable(output);
+  if (options.per_token) options.model.load.output = Output::tokens;
+  const EncodeOptions encode_options = options.reading.encode_options();
   const Model model = options.model.load_model();
-  RowWriter writer(output, format, model.info().hidden);
+  require_json(model.info().output, format);
+  RowWriter writer(output, format, model.info().dimensions);
   TextSource source(options, lines);
   Progress progress("texts", lines.bytes_total());
   const auto start = std::chrono::steady_clock::now();
@@ -79,9 +99,10 @@ void embed(EmbedOptions& options) {
   const EncodeReport done = model.encode_stream([&](std::string& text) { return source.next(text); },
                                                 [&](std::size_t index, std::span<const float> row) {
                                                   if (shares_terminal) progress.clear();
-                                                  writer.write(index, row);
+                                                  write_rows(model, index, row, writer, output);
                                                   progress.update(lines.bytes_read(), index + 1);
-                                                });
+                                                },
+                                                encode_options);
   progress.clear();
   writer.finish();
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
@@ -96,6 +117,9 @@ void add_embed(CLI::App& app) {
   auto options = std::make_shared<EmbedOptions>();
   CLI::App* command = app.add_subcommand("embed", "Embed texts, one a line: a row of floats each, in order.");
   options->model.add_all(*command);
+  options->reading.add(*command);
+  command->add_flag("--per-token", options->per_token,
+                    "a row a token, special ones included, instead of one a text");
   command->add_flag("--strict", options->strict, "invalid UTF-8 is an error, not U+FFFD");
   command->add_option("--field", options->field,
                       "each line is a JSON object; embed the string in this field");

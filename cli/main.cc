@@ -33,6 +33,10 @@ void add_commands(CLI::App& app) {
   nybble::cli::add_embed(app);
   nybble::cli::add_tokenize(app);
   nybble::cli::add_similarity(app);
+  nybble::cli::add_rerank(app);
+  nybble::cli::add_classify(app);
+  nybble::cli::add_ner(app);
+  nybble::cli::add_fill_mask(app);
   nybble::cli::add_info(app);
   nybble::cli::add_explain(app);
   nybble::cli::add_isa(app);

@@ -1,14 +1,36 @@
 #include "cli/model_options.h"
 
 #include <algorithm>
+#include <array>
 #include <cstdlib>
 #include <iterator>
+#include <utility>
 
 #include "cli/bracketed_argument.h"
 #include "cli/commands.h"
 
 namespace nybble::cli {
 namespace {
+
+constexpr std::array<std::pair<Pooling, const char*>, 6> kPoolings = {
+    {{Pooling::mean, "mean"},
+     {Pooling::cls, "cls"},
+     {Pooling::max, "max"},
+     {Pooling::last, "last"},
+     {Pooling::weighted_mean, "weighted-mean"},
+     {Pooling::mean_sqrt_len, "mean-sqrt-len"}}};
+
+std::vector<std::string> pooling_names() {
+  std::vector<std::string> names;
+  for (const auto& [ignored, name] : kPoolings) names.emplace_back(name);
+  return names;
+}
+
+Pooling pooling_of(const std::string& name) {
+  const auto found = std::find_if(kPoolings.begin(), kPoolings.end(),
+                                  [&](const auto& pooling) { return name == pooling.second; });
+  return found->first;
+}
 
 std::vector<std::string> weights_names() {
   std::vector<std::string> names;
@@ -17,6 +39,16 @@ std::vector<std::string> weights_names() {
 }
 
 }  // namespace
+
+std::string pooling_text(const std::vector<Pooling>& poolings) {
+  std::string text;
+  for (const Pooling pooling : poolings) {
+    const auto found = std::find_if(kPoolings.begin(), kPoolings.end(),
+                                    [&](const auto& known) { return known.first == pooling; });
+    text += (text.empty() ? "" : " + ") + std::string(found->second);
+  }
+  return text.empty() ? "none" : text;
+}
 
 /// A name that cannot be used is a fault of the command line, not of the model.
 void check_isa(const std::string& name) {
@@ -51,12 +83,22 @@ void ModelOptions::add_plan(CLI::App& command) {
 
 void ModelOptions::add_all(CLI::App& command) {
   add_plan(command);
-  command.add_option("--pooling", pooling, "mean or cls; else as the model says")
-      ->check(CLI::IsMember({"mean", "cls"}));
+  command
+      .add_option(
+          "--pooling", pooling,
+          "mean, cls, max, last, weighted-mean or mean-sqrt-len, or several with commas between; else as the "
+          "model says")
+      ->delimiter(',')
+      ->allow_extra_args(false)
+      ->check(CLI::IsMember(pooling_names()));
   command
       .add_flag("--normalize,!--no-normalize", normalize,
                 "scale rows to length 1, or not; else as the model says")
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
+  command
+      .add_option("--dimensions", load.dimensions,
+                  "cut rows to this many values, and normalize after that; else as the model says")
+      ->check(CLI::Range(1, 1 << 24));
   command
       .add_option("--max-tokens", load.max_tokens, "cut texts to this many tokens; else as the model says")
       ->check(CLI::Range(1, 1 << 24));
@@ -66,13 +108,21 @@ void ModelOptions::add_all(CLI::App& command) {
       ->check(CLI::Range(1, 1 << 24));
 }
 
-Model ModelOptions::load_model() {
+std::string ModelOptions::name() const { return as_given(model); }
+
+const LoadOptions& ModelOptions::checked() {
   check_isa(load.isa);
   load.weights = *std::find_if(std::begin(kAllWeights), std::end(kAllWeights),
                                [&](Weights it) { return weights_name(it) == weights; });
-  if (!pooling.empty()) load.pooling = pooling == "cls" ? Pooling::cls : Pooling::mean;
+  load.pooling.clear();
+  for (const std::string& name : pooling) load.pooling.push_back(pooling_of(name));
   if (normalize != 0) load.normalize = normalize > 0;
-  return Model::load(as_given(model), load);
+  return load;
+}
+
+Model ModelOptions::load_model() {
+  const LoadOptions& options = checked();
+  return Model::load(name(), options);
 }
 
 }  // namespace nybble::cli

@@ -3,6 +3,7 @@
 
 #include <CLI/App.hpp>
 #include <string>
+#include <vector>
 
 #include "nybble/nybble.h"
 
@@ -12,10 +13,13 @@ namespace nybble::cli {
 /// then on the environment forces none.
 void check_isa(const std::string& name);
 
+/// "cls + mean"; "none" where nothing is pooled.
+std::string pooling_text(const std::vector<Pooling>& poolings);
+
 struct ModelOptions {
   std::string model;
   std::string weights = "int8";
-  std::string pooling;
+  std::vector<std::string> pooling;
   int normalize = 0;  ///< 1: --normalize, -1: --no-normalize, 0: as the model says
   LoadOptions load;
 
@@ -23,9 +27,14 @@ struct ModelOptions {
   void add_model(CLI::App& command);
   /// Adds --model, --weights, --threads, --isa.
   void add_plan(CLI::App& command);
-  /// Adds those of add_plan and what changes the rows: --pooling, --normalize, --max-tokens, --batch-tokens.
+  /// Adds those of add_plan and what changes the rows: --pooling, --normalize, --dimensions,
+  /// --max-tokens, --batch-tokens.
   void add_all(CLI::App& command);
 
+  /// The options for loading; throws UsageError as check_isa() does.
+  const LoadOptions& checked();
+  /// --model as it was given.
+  std::string name() const;
   Model load_model();
 };
 

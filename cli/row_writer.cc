@@ -4,6 +4,7 @@
 
 #include <charconv>
 #include <cmath>
+#include <nlohmann/json.hpp>
 
 #include "cli/commands.h"
 
@@ -22,11 +23,47 @@ std::string npy_header(std::uint64_t rows, std::size_t columns) {
   return header + '\n';
 }
 
+/// Floats with commas between them.
+void append_numbers(std::span<const float> values, std::string& line) {
+  char number[32];
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    if (i) line += ',';
+    // JSON has no word for what is not finite.
+    if (std::isfinite(values[i])) {
+      line.append(number, std::to_chars(number, number + sizeof number, values[i]).ptr);
+    } else {
+      line += "null";
+    }
+  }
+}
+
 std::string_view bytes_of(std::span<const float> row) {
   return {reinterpret_cast<const char*>(row.data()), row.size_bytes()};
 }
 
 }  // namespace
+
+std::string json_rows(std::size_t index, std::span<const float> rows, std::size_t columns) {
+  std::string line = fmt::format("{{\"index\":{},\"embeddings\":[", index);
+  for (std::size_t i = 0; i < rows.size(); i += columns) {
+    line += i ? ",[" : "[";
+    append_numbers(rows.subspan(i, columns), line);
+    line += ']';
+  }
+  return line + "]}\n";
+}
+
+std::string json_weights(std::size_t index, const SparseVector& row,
+                         const std::function<std::string(std::int32_t)>& token) {
+  std::string line = fmt::format("{{\"index\":{},\"tokens\":[", index);
+  for (std::size_t i = 0; i < row.ids.size(); ++i) {
+    if (i) line += ',';
+    line += nlohmann::json(token(row.ids[i])).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+  }
+  line += "],\"weights\":[";
+  append_numbers(row.weights, line);
+  return line + "]}\n";
+}
 
 RowFormat row_format(const std::string& option, const std::string& path) {
   const auto names = [&](std::string_view suffix, std::string_view name) {
@@ -58,16 +95,7 @@ void RowWriter::write(std::size_t index, std::span<const float> row) {
 
 void RowWriter::write_json(std::size_t index, std::span<const float> row) {
   std::string line = fmt::format("{{\"index\":{},\"embedding\":[", index);
-  char number[32];
-  for (std::size_t i = 0; i < row.size(); ++i) {
-    if (i) line += ',';
-    // JSON has no word for what is not finite.
-    if (std::isfinite(row[i])) {
-      line.append(number, std::to_chars(number, number + sizeof number, row[i]).ptr);
-    } else {
-      line += "null";
-    }
-  }
+  append_numbers(row, line);
   output_.write(line + "]}\n");
 }
 

@@ -3,10 +3,12 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <string>
 
 #include "cli/output_file.h"
+#include "nybble/vectors.h"
 
 namespace nybble::cli {
 
@@ -15,6 +17,13 @@ enum class RowFormat {
   npy,    ///< NumPy 1.0, <f4, C order
   f32,    ///< little-endian floats, nothing else
 };
+
+/// A JSON line of several rows: {"index":0,"embeddings":[[…],…]}.
+std::string json_rows(std::size_t index, std::span<const float> rows, std::size_t columns);
+
+/// A JSON line of a sparse row, without its zeros: {"index":0,"tokens":["log",…],"weights":[…]}.
+std::string json_weights(std::size_t index, const SparseVector& row,
+                         const std::function<std::string(std::int32_t)>& token);
 
 /// The format that an option names, else that of the output's suffix, else jsonl.
 RowFormat row_format(const std::string& option, const std::string& path);

@@ -18,7 +18,7 @@ int main(int argc, char** argv) {
   try {
     const nybble::Model model = nybble::Model::load(argv[1]);
     const std::vector<std::string_view> texts(argv + 2, argv + argc);
-    const std::size_t hidden = model.info().hidden;
+    const std::size_t hidden = model.info().dimensions;
     std::vector<float> rows(texts.size() * hidden);
     model.encode(texts, rows);
     for (std::size_t i = 0; i < texts.size(); ++i) {

@@ -98,7 +98,7 @@ nybble::Model load(nybble::Weights weights) {
 }
 
 Rows embed(const nybble::Model& model, const std::vector<std::string_view>& texts) {
-  Rows rows{model.info().hidden, std::vector<float>(texts.size() * model.info().hidden)};
+  Rows rows{model.info().dimensions, std::vector<float>(texts.size() * model.info().dimensions)};
   model.encode(texts, rows.values);
   return rows;
 }
@@ -114,7 +114,7 @@ void draw_bar(std::size_t done, std::size_t total) {
 Rows embed_catalogue(const nybble::Model& model, const std::vector<std::string>& entries,
                      nybble::EncodeReport& report) {
   const bool bar = isatty(STDERR_FILENO) != 0;
-  Rows rows{model.info().hidden, {}};
+  Rows rows{model.info().dimensions, {}};
   rows.values.reserve(entries.size() * rows.width);
   std::size_t next = 0;
   report = model.encode_stream(

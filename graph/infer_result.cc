@@ -156,6 +156,23 @@ ResultType infer_layernorm(const Graph& graph, const Node& node, const Checker& 
   return {ElementType::f32_u8_rows, check.input(0).shape};
 }
 
+/// `name`, 0 or 1.
+void check_flag(const Node& node, std::string_view name) {
+  const std::int64_t found = integer(node, name);
+  if (found == 0 || found == 1) return;
+  fail_graph("attribute '" + std::string(name) + "' of " + std::string(op_name(node.op)) +
+             " must be 0 or 1, found " + std::to_string(found));
+}
+
+/// A gate that is part of a linear of `width` columns.
+void check_linear_gate(const Node& node, const Checker& check, std::int64_t width) {
+  check.one_of("gate", kGates);
+  check_flag(node, "up_first");
+  if (!has(node, "result")) fail_graph("linear must make u8_rows where it has a gate");
+  if (width % 2 != 0)
+    fail_graph("linear with a gate makes rows of two halves, found " + std::to_string(width) + " values");
+}
+
 ResultType infer_linear(const Node& node, const Checker& check) {
   check.count({2, 3});
   const std::int64_t depth = check.rows(0, {ElementType::f32, ElementType::u8_rows});
@@ -170,13 +187,16 @@ ResultType infer_linear(const Node& node, const Checker& check) {
         "linear must have a format of integers if and only if its rows are quantized, found input 0 (%" +
         check.input(0).name + ") " + print_type(check.input(0).type, check.input(0).shape));
   }
-  const bool makes_codes = has(node, "result");
+  const bool makes_codes = has(node, "result"), has_gate = has(node, "gate");
   if (makes_codes) check.one_of("result", {&kCodes, 1});
-  if (makes_codes && !(has_integers && has(node, "activation"))) {
-    fail_graph("linear must have a format of integers and an activation where its result is u8_rows");
+  if (makes_codes && !(has_integers && has(node, "activation") != has_gate)) {
+    fail_graph(
+        "linear must have a format of integers and either an activation or a gate where its result is "
+        "u8_rows");
   }
+  if (has_gate) check_linear_gate(node, check, width);
   return {makes_codes ? ElementType::u8_rows : ElementType::f32,
-          {check.input(0).shape[0], Extent::of(width)}};
+          {check.input(0).shape[0], Extent::of(has_gate ? width / 2 : width)}};
 }
 
 /// The values of all heads in a row of an attention's input 0, which has `parts` of Q, K and V.
@@ -188,14 +208,6 @@ std::int64_t heads_in_row(const Node& node, const Checker& check, std::int64_t p
     return hidden;
   fail_graph("attention of " + std::to_string(heads) + " heads of " + std::to_string(head_dim) +
              " values does not fit rows of " + std::to_string(found));
-}
-
-/// `name`, 0 or 1.
-void check_flag(const Node& node, std::string_view name) {
-  const std::int64_t found = integer(node, name);
-  if (found == 0 || found == 1) return;
-  fail_graph("attribute '" + std::string(name) + "' of " + std::string(op_name(node.op)) +
-             " must be 0 or 1, found " + std::to_string(found));
 }
 
 void check_relative_attributes(const Node& node) {
@@ -258,11 +270,12 @@ ResultType infer_attention(const Node& node, const Checker& check) {
   return {ElementType::f32, {queries, Extent::of(hidden)}};
 }
 
-ResultType infer_pool(const Checker& check) {
+ResultType infer_pool(const Node& node, const Checker& check) {
   check.count({1});
   const std::int64_t hidden = check.rows(0, {ElementType::f32});
   if (check.input(0).shape[0] != Extent::tokens()) fail_graph("pool takes one row a token");
   check.one_of("mode", kPoolModes);
+  if (has(node, "skip_prompt")) check_flag(node, "skip_prompt");
   return {ElementType::f32, {Extent::sequences(), Extent::of(hidden)}};
 }
 
@@ -273,6 +286,17 @@ ResultType infer_gate(const Node& node, const Checker& check) {
   check.one_of("kind", kGates);
   check_flag(node, "up_first");
   return {ElementType::f32, {check.input(0).shape[0], Extent::of(both / 2)}};
+}
+
+void check_stretch(const Node& node, std::int64_t rotary_dim) {
+  const std::int64_t trained = integer(node, "trained");
+  if (trained < 1 || trained > kMaxExtent) {
+    fail_graph("attribute 'trained' of rotary must be from 1 to " + std::to_string(kMaxExtent) + ", found " +
+               std::to_string(trained));
+  }
+  if (!(number(node, "stretch") >= 1)) fail_graph("attribute 'stretch' of rotary must be at least 1");
+  if (rotary_dim < 4)
+    fail_graph("attribute 'rotary_dim' of rotary must be at least 4 where it has 'trained'");
 }
 
 ResultType infer_rotary(const Node& node, const Checker& check) {
@@ -293,6 +317,7 @@ ResultType infer_rotary(const Node& node, const Checker& check) {
   if (number(node, "theta") <= 0) fail_graph("attribute 'theta' of rotary must be positive");
   if (has(node, "factor") && number(node, "factor") <= 0)
     fail_graph("attribute 'factor' of rotary must be positive");
+  if (has(node, "trained")) check_stretch(node, rotary_dim);
   return {ElementType::f32, check.input(0).shape};
 }
 
@@ -338,7 +363,7 @@ ResultType infer_result(const Graph& graph, const Node& node) {
     case Op::attention:
       return infer_attention(node, check);
     case Op::pool:
-      return infer_pool(check);
+      return infer_pool(node, check);
     case Op::add_bias:
       check.count({2});
       check.vector(1, check.rows(0, {ElementType::f32}));

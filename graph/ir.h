@@ -64,11 +64,12 @@ struct Value {
 enum class Op {
   embed_sum,  ///< (ids…, tables…), as many of one as of the other, 1 to 4 -> f32[tokens,H]: a row of each,
               ///< summed
-  layernorm,  ///< (x, gamma) or (x, gamma, beta) or, fused, with a residual behind x; `result` may be
-              ///< "f32_u8_rows"
-  linear,     ///< (x, weight) or, fused, (x, weight, bias): x·Wᵀ + bias, then `activation` if it has one;
-           ///< with both, in integers, `result` may be "u8_rows". `format` "exact_f32", which importers give
-           ///< to layers of heads, keeps the file's weights
+  layernorm,   ///< (x, gamma) or (x, gamma, beta) or, fused, with a residual behind x; `result` may be
+               ///< "f32_u8_rows"
+  linear,      ///< (x, weight) or, fused, (x, weight, bias): x·Wᵀ + bias, then `activation` if it has one;
+               ///< with one, in integers, `result` may be "u8_rows". In integers with `gate`
+               ///< = the kind of an Op::gate and its `up_first`, the codes of the gated rows. `format`
+               ///< "exact_f32", which importers give to layers of heads, keeps the file's weights
   add_bias,    ///< (x, bias)
   add,         ///< (x, y)
   activation,  ///< (x), `kind`
@@ -78,6 +79,8 @@ enum class Op {
   /// (x) -> the same shape: rotary position embedding of the first `heads` heads of `head_dim` values of a
   /// row, `rotary_dim` of each, at the angles position / (theta^(2i / rotary_dim) · factor); pairs are
   /// neighbours where `interleaved` = 1, else half of rotary_dim apart
+  /// With `trained` and `stretch` theta is greater for sequences of n > trained tokens, by the factor
+  /// (stretch · n / trained - (stretch - 1))^(rotary_dim / (rotary_dim - 2)).
   rotary,
   /// (q, k, v) or, merged, (q, kv) or (qkv); in integers where `format` is "int8". `position` is "none";
   /// "alibi"; "bias", with a table [buckets,heads] as last input and `max_distance`, by the buckets of T5; or
@@ -86,7 +89,9 @@ enum class Op {
   /// token of each sequence is a query: q (merged with none) and the result have a row a sequence.
   attention,
   quantize_rows,  ///< (x) -> u8_rows
-  pool,    ///< (x) -> f32[sequences,H], `mode`; "cls" takes the first row of each sequence, "last" the last
+  /// (x) -> f32[sequences,H], `mode`; "cls" takes the first row of each sequence, "last" the last. With
+  /// `skip_prompt` = 1 over the tokens from Batch::pool_from on.
+  pool,
   concat,  ///< (x, y, …): the columns of each, side by side
   /// (x[tokens,n]) -> [tokens,n·kernel]: at c·kernel + t column c of the row t - (kernel - 1)/2 behind this
   /// one in its sequence, 0 outside. A convolution along the tokens is a linear of it; `kernel` is odd

@@ -1,6 +1,7 @@
 #include "runtime/batch_builder.h"
 
 #include <algorithm>
+#include <limits>
 #include <numeric>
 
 #include "nybble/error.h"
@@ -18,7 +19,7 @@ void BatchBuilder::check(std::span<const std::int32_t> values, std::int64_t limi
 }
 
 void BatchBuilder::add(std::span<const std::int32_t> ids, std::span<const std::int32_t> types,
-                       std::size_t index) {
+                       std::size_t index, const SequenceMarks& marks) {
   if (ids.empty()) {
     throw Error(ErrorCode::bad_input,
                 "sequence " + std::to_string(index) + ": expected at least one id, found none");
@@ -35,6 +36,17 @@ void BatchBuilder::add(std::span<const std::int32_t> ids, std::span<const std::i
   types_.resize(ids_.size());
   add_positions(ids);
   cu_seqlens_.push_back(static_cast<std::int32_t>(ids_.size()));
+  add_marks(ids.size(), marks);
+}
+
+void BatchBuilder::add_marks(std::size_t length, const SequenceMarks& marks) {
+  pool_from_.push_back(std::min(marks.pool_from, static_cast<std::int32_t>(length) - 1));
+  const bool masks = marks.attended > 0;
+  if (!masks && key_bias_.empty()) return;
+  key_bias_.resize(ids_.size());
+  if (!masks) return;
+  const auto first = key_bias_.end() - static_cast<std::ptrdiff_t>(length) + marks.attended;
+  std::fill(first, key_bias_.end(), -std::numeric_limits<float>::infinity());
 }
 
 void BatchBuilder::add_positions(std::span<const std::int32_t> ids) {
@@ -50,6 +62,8 @@ void BatchBuilder::clear() {
   positions_.clear();
   types_.clear();
   cu_seqlens_.assign(1, 0);
+  pool_from_.clear();
+  key_bias_.clear();
 }
 
 Batch BatchBuilder::batch(float* out) {
@@ -60,14 +74,18 @@ Batch BatchBuilder::batch(float* out) {
   };
   std::sort(order_.begin(), order_.end(),
             [&](std::int32_t a, std::int32_t b) { return length(a) > length(b); });
-  return {ids_.data(),
-          positions_.data(),
-          types_.data(),
-          cu_seqlens_.data(),
-          order_.data(),
-          static_cast<int>(tokens()),
-          static_cast<int>(sequences()),
-          out};
+  Batch batch;
+  batch.ids = ids_.data();
+  batch.positions = positions_.data();
+  batch.types = types_.data();
+  batch.cu_seqlens = cu_seqlens_.data();
+  batch.order = order_.data();
+  batch.tokens = static_cast<int>(tokens());
+  batch.sequences = static_cast<int>(sequences());
+  batch.out = out;
+  batch.pool_from = pool_from_.data();
+  batch.key_bias = key_bias_.empty() ? nullptr : key_bias_.data();
+  return batch;
 }
 
 }  // namespace nybble::runtime

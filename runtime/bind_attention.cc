@@ -70,6 +70,10 @@ void StepBinder::attention() {
       call.v = task.row<float>(v, row) + v_offset + column;
       call.out = task.row<float>(out, first ? sequence : row) + column;
       call.bias = bias == nullptr ? nullptr : bias->of(i % heads);
+      if (task.batch.key_bias != nullptr) {  // of every query the same; no encoder with a bias has it
+        call.bias = task.batch.key_bias + row;
+        call.ld_bias = 0;
+      }
       if (relative == nullptr) {
         run(call);
       } else {

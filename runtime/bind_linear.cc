@@ -6,9 +6,12 @@ namespace nybble::runtime {
 void StepBinder::linear() {
   const std::string& format = graph::text(node_, "format");
   step_.description.format = format == "exact_f32" ? "f32" : format;
-  step_.description.macs_per_token = static_cast<double>(columns(node_.inputs[1])) * width();
+  const graph::Value& weight = value(node_.inputs[1]);
+  step_.description.macs_per_token =
+      static_cast<double>(weight.shape[0].size) * static_cast<double>(weight.shape[1].size);
   if (node_.inputs.size() == 3) step_.description.op += "+bias";
   if (graph::has(node_, "activation")) step_.description.op += "+" + graph::text(node_, "activation");
+  if (graph::has(node_, "gate")) step_.description.op += "+gate_" + graph::text(node_, "gate");
   if (graph::is_integer(node_)) {
     linear_integer();
   } else if (format == "exact_f32") {
@@ -48,7 +51,16 @@ void StepBinder::linear_integer() {
 }
 
 void StepBinder::quantized_linear(QuantizedLinear::Product product, const kernels::GemmArgs& weights) {
-  const QuantizedLinear linear(binding_.kernels, product, weights, graph::text(node_, "activation"));
+  if (graph::has(node_, "gate")) {
+    const QuantizedGate::Gate gate = gate_kernel(graph::text(node_, "gate"));
+    const bool up_first = graph::integer(node_, "up_first") == 1;
+    return run_to_codes(QuantizedGate(binding_.kernels, product, weights, gate, up_first));
+  }
+  run_to_codes(QuantizedLinear(binding_.kernels, product, weights, graph::text(node_, "activation")));
+}
+
+template <class Linear>
+void StepBinder::run_to_codes(const Linear& linear) {
   step_.description.op += "+quantize";
   step_.own_bytes = linear.own_bytes();
   // One block is a whole row: tasks share out rows.

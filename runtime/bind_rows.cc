@@ -1,5 +1,7 @@
 // Ops that treat each row by itself, but for products.
+#include <algorithm>
 #include <array>
+#include <span>
 #include <vector>
 
 #include "nybble/error.h"
@@ -87,14 +89,16 @@ void StepBinder::activation() {
   };
 }
 
+QuantizedGate::Gate StepBinder::gate_kernel(const std::string& kind) const {
+  if (kind == "silu") return binding_.kernels.gate_silu;
+  return kind == "gelu_erf" ? binding_.kernels.gate_gelu_erf : binding_.kernels.gate_gelu_tanh;
+}
+
 void StepBinder::gate() {
   const std::string& kind = graph::text(node_, "kind");
-  const auto entry = kind == "silu"       ? binding_.kernels.gate_silu
-                     : kind == "gelu_erf" ? binding_.kernels.gate_gelu_erf
-                                          : binding_.kernels.gate_gelu_tanh;
   named(("gate_" + kind).c_str());
   const int n = width(), up_first = static_cast<int>(graph::integer(node_, "up_first"));
-  step_.run = [run = entry, x = in(0), out = out(), n, up_first](const Task& task) {
+  step_.run = [run = gate_kernel(kind), x = in(0), out = out(), n, up_first](const Task& task) {
     const float* both = task.rows<float>(x);
     const float *gate = both + up_first * n, *up = both + (1 - up_first) * n;
     run({gate, up, stride(x), task.end - task.begin, n, task.rows<float>(out), stride(out), nullptr});
@@ -112,6 +116,8 @@ void StepBinder::rotary() {
   args.cos = table.cos.data();
   args.sin = table.sin.data();
   args.ldx = stride(out());
+  const RotaryStretch stretch(node_);
+  if (stretch.trained < binding_.longest) return stretched_rotary(args, stretch);
   step_.run = [run = binding_.kernels.rotary, args, x = in(0), out = out(), n = width()](const Task& task) {
     if (task.rows<float>(x) != task.rows<float>(out)) copy_rows(task, x, out, n);
     kernels::RotaryArgs call = args;
@@ -119,6 +125,76 @@ void StepBinder::rotary() {
     call.m = task.end - task.begin;
     call.positions = task.batch.positions + task.begin;
     run(call);
+  };
+}
+
+namespace {
+
+/// Rows of a long sequence whose angles are made at a time.
+constexpr int kAngledRows = 64;
+
+/// Rows [begin, end) of a task, all of one sequence.
+struct SequenceRows {
+  int begin, end, length;
+};
+
+/// The first of them at row `begin` of the batch.
+SequenceRows rows_at(const Task& task, int begin) {
+  const std::int32_t* borders = task.batch.cu_seqlens;
+  const std::int32_t* behind = std::upper_bound(borders, borders + task.batch.sequences + 1, begin);
+  return {begin, std::min(task.end, static_cast<int>(*behind)), *behind - behind[-1]};
+}
+
+/// What the angles of such rows take: frequencies, and rows of cos and of sin.
+constexpr std::size_t angle_floats(int rotary_dim) {
+  return static_cast<std::size_t>(rotary_dim / 2) * (1 + 2 * kAngledRows);
+}
+
+/// Turns rows of one sequence, whose frequencies stand at the start of `own`, with angles made here.
+void turn_stretched(void (*run)(const kernels::RotaryArgs&) noexcept, kernels::RotaryArgs args, int position,
+                    float* own) {
+  const std::ptrdiff_t pairs = args.rotary_dim / 2;
+  const std::span<const float> frequencies(own, static_cast<std::size_t>(pairs));
+  float *cos = own + pairs, *sin = cos + kAngledRows * pairs;
+  args.cos = cos;
+  args.sin = sin;
+  args.positions = nullptr;
+  args.first_position = 0;
+  for (int left = args.m; left > 0; left -= args.m) {
+    args.m = std::min(left, kAngledRows);
+    for (int row = 0; row < args.m; ++row)
+      rotary_angles(position + row, frequencies, cos + row * pairs, sin + row * pairs);
+    run(args);
+    args.x += args.m * args.ldx;
+    position += args.m;
+  }
+}
+
+}  // namespace
+
+void StepBinder::stretched_rotary(const kernels::RotaryArgs& args, const RotaryStretch& stretch) {
+  step_.description.op += "+stretch";
+  step_.own_bytes = sizeof(float) * angle_floats(args.rotary_dim);
+  const double theta = graph::number(node_, "theta");
+  const double factor = graph::has(node_, "factor") ? graph::number(node_, "factor") : 1.0;
+  step_.run = [run = binding_.kernels.rotary, args, stretch, theta, factor, x = in(0), out = out(),
+               n = width()](const Task& task) {
+    if (task.rows<float>(x) != task.rows<float>(out)) copy_rows(task, x, out, n);
+    kernels::RotaryArgs call = args;
+    call.x = task.rows<float>(out);
+    for (int begin = task.begin; begin < task.end; begin += call.m, call.x += call.m * call.ldx) {
+      const SequenceRows rows = rows_at(task, begin);
+      call.m = rows.end - rows.begin;
+      call.positions = task.batch.positions + begin;
+      if (rows.length <= stretch.trained) {
+        run(call);
+        continue;
+      }
+      const double stretched = stretch.theta(theta, rows.length, args.rotary_dim);
+      float* own = reinterpret_cast<float*>(task.own);
+      rotary_frequencies(stretched, factor, {own, static_cast<std::size_t>(args.rotary_dim / 2)});
+      turn_stretched(run, call, *call.positions, own);
+    }
   };
 }
 

@@ -16,6 +16,8 @@ constexpr double kStagedLoss = 1.1;
 // read each other's results as well.
 constexpr double kRowsLoss = 1.12;
 constexpr double kColumnsLoss = 1.2;
+// With more tokens a thread there is work enough in its rows.
+constexpr int kColumnTokens = 64;
 // Threads that gain less than this are better left to others.
 constexpr double kLeastGain = 0.9;
 
@@ -84,7 +86,7 @@ class Chooser {
   }
 
   void consider_columns() {
-    if (batch_.tokens > team_ * plan_.block_rows) return;
+    if (batch_.tokens > team_ * std::min(plan_.block_rows, kColumnTokens)) return;
     double macs = 0, macs_of_a_thread = 0, phases = 0;
     for (const Stage& stage : plan_.stages) {
       for (const Step& step : stage.steps) {

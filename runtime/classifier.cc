@@ -27,12 +27,13 @@ EncodeReport score_texts(const TaskModel& task, std::span<const TextOrPair> text
   const std::size_t labels = task.labels.size();
   check_room(scores, texts.size(), labels);
   EncodeReport report;
-  runtime::SequenceRunner runner(*task.model, options, [&](std::size_t index, std::span<const float> row) {
+  runtime::SequenceRunner runner(task, options, [&](std::size_t index, std::span<const float> row) {
     std::copy(row.begin(), row.end(), scores.begin() + static_cast<std::ptrdiff_t>(index * labels));
   });
   for (std::size_t begin = 0; begin < texts.size(); begin += kBlock) {
     const auto block = texts.subspan(begin, std::min(kBlock, texts.size() - begin));
-    for (const runtime::TaskTokens& tokens : runtime::tokenize_texts(*task.model, block)) {
+    for (const runtime::TaskTokens& tokens :
+         runtime::tokenize_texts(*task.model, block, options.truncate, begin)) {
       runtime::count(tokens, report.texts, report);
       runner.add(tokens.ids, tokens.types);
     }

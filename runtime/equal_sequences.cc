@@ -1,6 +1,7 @@
 #include "runtime/equal_sequences.h"
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 
 namespace nybble::runtime {
@@ -13,13 +14,17 @@ void append_bytes(std::span<const std::int32_t> values, std::string& bytes) {
 }  // namespace
 
 const std::size_t* EqualSequences::find(std::span<const std::int32_t> ids,
-                                        std::span<const std::int32_t> types) {
+                                        std::span<const std::int32_t> types, const SequenceMarks& marks) {
   key_.clear();
   append_bytes(ids, key_);
   // Types of zeros are as none; others are told from further ids by a byte that gives the key an odd length.
   if (std::any_of(types.begin(), types.end(), [](std::int32_t type) { return type != 0; })) {
     key_ += 't';
     append_bytes(types, key_);
+  }
+  if (marks != SequenceMarks{}) {
+    key_ += "mm";
+    append_bytes(std::array{marks.pool_from, marks.attended}, key_);
   }
   const auto found = rows_.find(key_);
   return found == rows_.end() ? nullptr : &found->second;

@@ -8,6 +8,8 @@
 #include <unordered_map>
 #include <vector>
 
+#include "runtime/batch_builder.h"
+
 namespace nybble::runtime {
 
 /// Remembers sequences by their ids and types, and the rows that they were given.
@@ -15,14 +17,15 @@ class EqualSequences {
  public:
   /// The first row of an equal sequence that was kept, or nullptr; valid until keep() or forget(). `types` is
   /// empty (all 0) or as long as `ids`.
-  const std::size_t* find(std::span<const std::int32_t> ids, std::span<const std::int32_t> types);
+  const std::size_t* find(std::span<const std::int32_t> ids, std::span<const std::int32_t> types,
+                          const SequenceMarks& marks = {});
   /// Keeps the sequence that was looked for last.
   void keep(std::size_t row) { rows_.emplace(key_, row); }
   void forget() { rows_.clear(); }
 
  private:
   std::string key_;
-  std::unordered_map<std::string, std::size_t> rows_;  ///< by the bytes of ids and types
+  std::unordered_map<std::string, std::size_t> rows_;  ///< by the bytes of ids, types and marks
 };
 
 /// The rows of one sequence: where they belong, and those of the sequence whose copy they are (or the same).

@@ -13,6 +13,7 @@
 #include "runtime/node_model.h"
 #include "runtime/row_decoder.h"
 #include "runtime/safetensors.h"
+#include "runtime/text_form.h"
 #include "tokenizer/tokenizer.h"
 
 namespace nybble::runtime {
@@ -24,15 +25,21 @@ struct LoadedModel {
   graph::Graph graph;                   ///< after all passes
   std::optional<graph::Graph> decoder;  ///< of a masked language model, after all passes
   std::string graph_text;
-  Output output = Output::embedding;
+  const kernels::KernelSet* kernels = nullptr;
   std::size_t batch_tokens = 0;
   std::unique_ptr<tokenizer::Tokenizer> tokenizer;
+  TextForms text_forms;
+  SparsePooling sparse;  ///< where the output is sparse
   std::unique_ptr<Weights> weights;
   std::vector<std::unique_ptr<NodeModel>> nodes;  ///< one for each NUMA node in use
   std::unique_ptr<RowDecoder> row_decoder;        ///< of `decoder`, on the first node's threads
 
   const Scheduler& scheduler() const { return nodes.front()->scheduler; }
   const Plan& plan() const { return nodes.front()->lowered.plan; }
+  /// Of a row of the output before it is cut.
+  std::size_t columns() const {
+    return row_decoder ? row_decoder->output_columns() : static_cast<std::size_t>(plan().output_columns);
+  }
 
   /// Runs the plan on `batch`.
   void run(const Batch& batch, const EncodeOptions& options) const;

@@ -9,6 +9,7 @@
 #include "kernels/cpu.h"
 #include "kernels/float_environment.h"
 #include "kernels/registry.h"
+#include "runtime/embedding_target.h"
 #include "runtime/loaded_model.h"
 #include "runtime/model_folder.h"
 #include "runtime/step_observer.h"
@@ -18,16 +19,6 @@ namespace nybble {
 namespace {
 
 using runtime::ModelFolder;
-
-graph::ImportTarget import_target(const ModelFolder& folder, const LoadOptions& options) {
-  graph::ImportTarget target;
-  const bool is_cls =
-      options.pooling ? *options.pooling == Pooling::cls : folder.st.pooling == graph::PoolMode::cls;
-  target.pooling = is_cls ? graph::PoolMode::cls : graph::PoolMode::mean;
-  target.normalize = options.normalize.value_or(folder.st.normalize);
-  target.per_token = options.output == Output::tokens;
-  return target;
-}
 
 /// Weights names them in the graph's order.
 graph::WeightFormat format_of(Weights weights) {
@@ -49,7 +40,7 @@ graph::PassRun pass_run(const LoadOptions& options) {
 }
 
 void fill_lengths(const ModelFolder& folder, const LoadOptions& options, std::size_t special_tokens,
-                  ModelInfo& info) {
+                  std::int64_t reserved_positions, ModelInfo& info) {
   if (options.max_tokens > info.positions) {
     throw Error(ErrorCode::bad_input, "max_tokens: expected at most the model's " +
                                           std::to_string(info.positions) + " positions, found " +
@@ -65,9 +56,27 @@ void fill_lengths(const ModelFolder& folder, const LoadOptions& options, std::si
     info.max_tokens_source = "the caller";
     return;
   }
-  const runtime::Length length = runtime::max_tokens(folder, info.positions);
+  const runtime::Length length =
+      runtime::max_tokens(folder, info.positions, static_cast<std::size_t>(reserved_positions));
   info.max_tokens = static_cast<std::size_t>(length.tokens);
   info.max_tokens_source = length.source;
+}
+
+/// Rows of `columns` values are cut as the caller or the folder says.
+void fill_dimensions(const ModelFolder& folder, const LoadOptions& options, std::size_t columns,
+                     ModelInfo& info) {
+  info.dimensions = columns;
+  if (options.dimensions) {
+    if (info.output != Output::embedding)
+      throw Error(ErrorCode::bad_input, "dimensions: expected them with embeddings of one row a text alone");
+    if (*options.dimensions < 1 || *options.dimensions > columns) {
+      throw Error(ErrorCode::bad_input, "dimensions: expected 1 to " + std::to_string(columns) + ", found " +
+                                            std::to_string(*options.dimensions));
+    }
+    info.dimensions = *options.dimensions;
+  } else if (folder.st.dimensions && info.output == Output::embedding) {
+    info.dimensions = std::min(columns, static_cast<std::size_t>(*folder.st.dimensions));
+  }
 }
 
 void fill_sizes(const graph::EncoderSizes& sizes, ModelInfo& info) {
@@ -138,9 +147,10 @@ graph::PassRun decoder_run(const LoadOptions& options) {
 }
 
 /// Maps the weights and makes the graph.
-void read_graph(const ModelFolder& folder, const LoadOptions& options, const graph::ImportTarget& target,
+void read_graph(const ModelFolder& folder, const LoadOptions& options, graph::ImportTarget target,
                 runtime::LoadedModel& model) {
   model.weights = std::make_unique<runtime::Weights>(folder.transformer_dir);
+  runtime::add_modules(folder, target, *model.weights);
   const graph::TensorTable tensors = model.weights->tensor_table();
   graph::ImportedModel imported = graph::import_model(
       {folder.config.value(), folder.config.name(), tensors, model.weights->file().string()}, target);
@@ -197,15 +207,13 @@ std::shared_ptr<runtime::LoadedModel> runtime::load_model(const ModelFolder& fol
 
   auto impl = std::make_shared<runtime::LoadedModel>();
   ModelInfo& info = impl->info;
-  impl->output = options.output;
+  impl->kernels = &kernels;
   info.threads = options.threads > 0 ? options.threads : kernels::usable_cpus().threads;
   std::future<TimedTokenizer> tokenizer = read_tokenizer(folder, info.threads);
   info.graph_seconds = seconds_of([&] { read_graph(folder, options, target, *impl); });
 
   info.folder = folder.dir.string();
   fill_sizes(impl->sizes, info);
-  info.pooling = target.pooling == graph::PoolMode::cls ? Pooling::cls : Pooling::mean;
-  info.normalize = target.normalize;
   info.weights = options.weights;
   info.isa = kernels.name;
   info.bits = options.weights == nybble::Weights::f32 ? "machine-dependent" : "exact (numerics 2)";
@@ -225,7 +233,8 @@ std::shared_ptr<runtime::LoadedModel> runtime::load_model(const ModelFolder& fol
   }
   std::tie(impl->tokenizer, info.tokenizer_seconds) = tokenizer.get();
   fill_tokenizer(*impl->tokenizer, info);
-  fill_lengths(folder, options, impl->tokenizer->special_tokens_of_single(), info);
+  fill_lengths(folder, options, impl->tokenizer->special_tokens_of_single(), impl->sizes.first_position,
+               info);
 
   info.linear_bytes = impl->nodes.front()->lowered.linear_bytes;
   if (impl->row_decoder) info.linear_bytes += impl->row_decoder->linear_bytes();
@@ -238,7 +247,18 @@ std::shared_ptr<runtime::LoadedModel> runtime::load_model(const ModelFolder& fol
 Model Model::load(std::string_view model, const LoadOptions& options) {
   const ModelFolder folder = runtime::read_model_folder(runtime::resolve_model(model));
   Model result;
-  result.impl_ = runtime::load_model(folder, import_target(folder, options), options);
+  const Output output = runtime::output_of(folder, options);
+  const graph::ImportTarget target = runtime::embedding_target(folder, options, output);
+  const auto impl = runtime::load_model(folder, target, options);
+  ModelInfo& info = impl->info;
+  info.output = output;
+  runtime::describe_target(folder, target, info);
+  impl->sparse = folder.st.sparse.value_or(runtime::SparsePooling{});
+  fill_dimensions(folder, options, impl->columns(), info);
+  impl->text_forms = runtime::TextForms(folder.st, *impl->tokenizer, info.max_tokens, options.max_tokens > 0,
+                                        info.positions);
+  runtime::check_masked_keys(folder, impl->graph);
+  result.impl_ = impl;
   return result;
 }
 
@@ -255,7 +275,16 @@ std::string Model::explain() const { return runtime::describe(impl_->plan()); }
 const std::string& Model::graph() const { return impl_->graph_text; }
 
 Tokens Model::tokenize(std::string_view text) const {
+  const runtime::TextForm form = impl_->text_forms.form({}, *impl_->tokenizer);
+  if (!form.prompt.empty()) return runtime::text_windows(*impl_->tokenizer, text, form).front().tokens;
   return runtime::tokenize_text(*impl_->tokenizer, text, nullptr, impl_->info.max_tokens);
+}
+
+std::string Model::token(std::int32_t id) const { return std::string(impl_->tokenizer->token(id)); }
+
+std::vector<Window> Model::windows(std::string_view text, const EncodeOptions& options) const {
+  const runtime::TextForm form = impl_->text_forms.form(options, *impl_->tokenizer);
+  return runtime::text_windows(*impl_->tokenizer, text, form);
 }
 
 void runtime::LoadedModel::run(const Batch& batch, const EncodeOptions& options) const {

@@ -149,19 +149,6 @@ std::string other_weights(const path& folder) {
   return "none";
 }
 
-void check_weights(const path& folder) {
-  if (is_present(folder / "model.safetensors") || is_present(folder / "model.safetensors.index.json")) return;
-  throw Error(ErrorCode::unsupported_model, fmt::format("{}: expected weights in model.safetensors, found {}",
-                                                        folder.string(), other_weights(folder)));
-}
-
-/// A missing file is told as such, before its reader would say that it cannot be opened.
-path required_file(const path& folder, std::string_view name) {
-  if (is_present(folder / name)) return folder / name;
-  throw Error(ErrorCode::unsupported_model,
-              fmt::format("{}: expected a file {}, found none", folder.string(), name));
-}
-
 void check_folder(const path& dir) {
   if (is_folder(dir)) return;
   throw Error(ErrorCode::io,
@@ -169,6 +156,18 @@ void check_folder(const path& dir) {
 }
 
 }  // namespace
+
+void check_weights(const path& folder) {
+  if (is_present(folder / "model.safetensors") || is_present(folder / "model.safetensors.index.json")) return;
+  throw Error(ErrorCode::unsupported_model, fmt::format("{}: expected weights in model.safetensors, found {}",
+                                                        folder.string(), other_weights(folder)));
+}
+
+path required_file(const path& folder, std::string_view name) {
+  if (is_present(folder / name)) return folder / name;
+  throw Error(ErrorCode::unsupported_model,
+              fmt::format("{}: expected a file {}, found none", folder.string(), name));
+}
 
 path resolve_model(std::string_view model_option) {
   if (!model_option.empty()) return resolve_option(model_option);
@@ -179,25 +178,26 @@ path resolve_model(std::string_view model_option) {
 ModelFolder read_model_folder(const path& dir) {
   check_folder(dir);
   SentenceTransformers st = read_modules(dir);
-  if (st.has_modules) check_model_options(dir);
   const path inner = st.transformer_path.empty() ? dir : dir / st.transformer_path;
   JsonObject config = read_json_object(required_file(inner, "config.json"));
   check_weights(inner);
   const path tokenizer_json = required_file(inner, "tokenizer.json");
-  return {dir, inner, std::move(config), tokenizer_json, std::move(st), read_length_limits(inner)};
+  const LengthLimits lengths = read_length_limits(inner, st.sparse.has_value());
+  return {dir, inner, std::move(config), tokenizer_json, std::move(st), lengths};
 }
 
-Length max_tokens(const ModelFolder& folder, std::size_t usable_positions) {
+Length max_tokens(const ModelFolder& folder, std::size_t usable_positions, std::size_t reserved_positions) {
   const auto positions = static_cast<std::int64_t>(usable_positions);
+  const Length usable = {positions, fmt::format("{}: usable positions", folder.config.name())};
   if (const auto& given = folder.lengths.max_seq_length) {
     if (given->tokens <= positions) return *given;
+    if (given->tokens <= positions + static_cast<std::int64_t>(reserved_positions)) return usable;
     throw Error(ErrorCode::unsupported_model,
                 fmt::format("{}: expected at most the {} usable positions, found {}", given->source,
                             positions, given->tokens));
   }
   const auto& model = folder.lengths.model_max_length;
-  if (model && model->tokens <= positions) return *model;
-  return {positions, fmt::format("{}: usable positions", folder.config.name())};
+  return model && model->tokens <= positions ? *model : usable;
 }
 
 }  // namespace nybble::runtime

@@ -34,9 +34,18 @@ struct ModelFolder {
 /// it should be; weights only as pytorch_model.bin or ONNX.
 ModelFolder read_model_folder(const std::filesystem::path& dir);
 
+/// `name` in `folder`, which must be there; else Error{unsupported_model}, before its reader would say that
+/// it cannot be opened.
+std::filesystem::path required_file(const std::filesystem::path& folder, std::string_view name);
+
+/// Throws Error{unsupported_model} where `folder` has no safetensors weights, with what it has instead.
+void check_weights(const std::filesystem::path& folder);
+
 /// The longest text that the model takes, special tokens included, and where that is written:
-/// max_seq_length, else the smaller of model_max_length and usable_positions. A max_seq_length above
-/// usable_positions is an Error{unsupported_model}. usable_positions is at least 1.
-Length max_tokens(const ModelFolder& folder, std::size_t usable_positions);
+/// max_seq_length, else the smaller of model_max_length and usable_positions. A max_seq_length that counts
+/// the `reserved_positions` before the first token's, too (514 for RoBERTa's 512), means all usable ones; one
+/// above that is an Error{unsupported_model}. usable_positions is at least 1.
+Length max_tokens(const ModelFolder& folder, std::size_t usable_positions,
+                  std::size_t reserved_positions = 0);
 
 }  // namespace nybble::runtime

@@ -29,6 +29,11 @@ struct Batch {
   float* out = nullptr;              ///< rows of the output, no gaps
   StepObserver* observer = nullptr;  ///< is told of every step, if there is one (step_observer.h)
   const float* rows = nullptr;       ///< of a graph that takes rows of floats: these, no gaps
+  /// [sequences]: the first token, counted from the sequence's own, that a pool which leaves prompts out
+  /// takes; null: 0 for all.
+  const std::int32_t* pool_from = nullptr;
+  /// [tokens]: 0, or -infinity for tokens that none attends to; null: 0 for all.
+  const float* key_bias = nullptr;
 };
 
 /// Homes have room for a multiple of this many rows, so that values of any width begin on a cache line.

@@ -29,27 +29,54 @@ SinCos sin_cos(double x) {
   }
 }
 
+void rotary_frequencies(double theta, double factor, std::span<float> frequencies) {
+  const double base = static_cast<double>(static_cast<float>(theta));
+  for (std::size_t i = 0; i < frequencies.size(); ++i) {
+    const float exponent = static_cast<float>(i) / static_cast<float>(frequencies.size());
+    const float power = static_cast<float>(graph::power(base, static_cast<double>(exponent)));
+    frequencies[i] = 1.0F / power / static_cast<float>(factor);
+  }
+}
+
+void rotary_angles(int position, std::span<const float> frequencies, float* cos, float* sin) {
+  for (std::size_t i = 0; i < frequencies.size(); ++i) {
+    const SinCos value = sin_cos(static_cast<double>(static_cast<float>(position) * frequencies[i]));
+    cos[i] = static_cast<float>(value.cos);
+    sin[i] = static_cast<float>(value.sin);
+  }
+}
+
 const RotaryTable& PositionTables::rotary(const graph::Node& node) {
+  const RotaryStretch stretch(node);
   const double theta = graph::number(node, "theta");
   const double factor = graph::has(node, "factor") ? graph::number(node, "factor") : 1.0;
   const int dim = static_cast<int>(graph::integer(node, "rotary_dim"));
-  const auto [made, is_new] = rotary_.try_emplace({theta, factor, dim});
+  const int positions = std::min(longest_, stretch.trained);
+  const auto [made, is_new] = rotary_.try_emplace({theta, factor, dim, positions});
   RotaryTable& table = made->second;
   if (!is_new) return table;
-  std::vector<float> frequencies;
-  for (int i = 0; i < dim; i += 2) {
-    const float exponent = static_cast<float>(i) / static_cast<float>(dim);
-    const float power = static_cast<float>(graph::power(theta, static_cast<double>(exponent)));
-    frequencies.push_back(1.0F / power / static_cast<float>(factor));
-  }
-  for (int position = 0; position < longest_; ++position) {
-    for (const float frequency : frequencies) {
-      const SinCos value = sin_cos(static_cast<double>(static_cast<float>(position) * frequency));
-      table.cos.push_back(static_cast<float>(value.cos));
-      table.sin.push_back(static_cast<float>(value.sin));
-    }
+  std::vector<float> frequencies(static_cast<std::size_t>(dim / 2));
+  rotary_frequencies(theta, factor, frequencies);
+  const std::size_t values = static_cast<std::size_t>(positions) * frequencies.size();
+  table.cos.resize(values);
+  table.sin.resize(values);
+  for (int position = 0; position < positions; ++position) {
+    const std::size_t at = static_cast<std::size_t>(position) * frequencies.size();
+    rotary_angles(position, frequencies, table.cos.data() + at, table.sin.data() + at);
   }
   return table;
+}
+
+RotaryStretch::RotaryStretch(const graph::Node& node) {
+  if (!graph::has(node, "trained")) return;
+  trained = static_cast<int>(graph::integer(node, "trained"));
+  stretch = graph::number(node, "stretch");
+}
+
+double RotaryStretch::theta(double theta, int length, int dim) const {
+  if (length <= trained) return theta;
+  const double base = stretch * length / trained - (stretch - 1);
+  return theta * graph::power(base, static_cast<double>(dim) / (dim - 2));
 }
 
 int relative_bucket(int distance, int buckets, int max_distance) {
@@ -87,7 +114,9 @@ double alibi_slope(int head, int heads) {
   const bool beyond = head >= power;
   const double step = 8.0 / (beyond ? 2 * power : power);
   const int place = beyond ? 2 * (head - power) + 1 : head + 1;
-  return graph::power(2, -step * place);
+  // 2^-integer exactly, in whatever way the rest is computed.
+  const double exponent = -step * place, whole = std::floor(exponent);
+  return std::ldexp(graph::power(2, exponent - whole), static_cast<int>(whole));
 }
 
 const DistanceBias& PositionTables::alibi(int heads) {

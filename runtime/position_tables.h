@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <limits>
 #include <map>
 #include <span>
 #include <string>
@@ -12,10 +13,28 @@
 
 namespace nybble::runtime {
 
-/// cos and sin of position · frequency[i] for each position below `longest`, [position][rotary_dim / 2].
+/// cos and sin of position · frequency[i] for each position of a sequence whose theta is the node's own,
+/// [position][rotary_dim / 2].
 struct RotaryTable {
   std::vector<float> cos, sin;
 };
+
+/// How the theta of an Op::rotary grows with the length of a sequence.
+struct RotaryStretch {
+  explicit RotaryStretch(const graph::Node& node);
+
+  int trained = std::numeric_limits<int>::max();  ///< longer sequences have another theta
+  double stretch = 1;
+
+  /// theta · (stretch · length / trained - (stretch - 1))^(dim / (dim - 2)) where length > trained: NTK-aware
+  /// scaling by the length at hand, as Hugging Face's "dynamic" type has it.
+  double theta(double theta, int length, int dim) const;
+};
+
+/// 1 / theta^(i / n) / factor for each of n pairs of values, in floats as `transformers` has them.
+void rotary_frequencies(double theta, double factor, std::span<float> frequencies);
+/// cos and sin of position · frequency, for each frequency.
+void rotary_angles(int position, std::span<const float> frequencies, float* cos, float* sin);
 
 /// Biases of attention that depend on key - query alone: `of(head)` is a row of 2·longest - 1 values whose
 /// middle is distance 0, so that with a row stride of -1 it is the bias of every query and key.
@@ -50,7 +69,7 @@ class PositionTables {
 
  private:
   int longest_;
-  std::map<std::tuple<double, double, int>, RotaryTable> rotary_;
+  std::map<std::tuple<double, double, int, int>, RotaryTable> rotary_;
   std::map<std::string, DistanceBias> biases_;
 };
 

@@ -14,7 +14,8 @@ namespace nybble::runtime {
 class QuantizedLinear {
  public:
   using Product = void (*)(const kernels::GemmArgs&) noexcept;
-  /// `weights` as for `product` alone, of all panels; `activation` as the graph names it.
+  /// `weights` as for `product` alone, of all panels; `activation` as the graph names it, one that is 0
+  /// at 0.
   QuantizedLinear(const kernels::KernelSet& kernels, Product product, const kernels::GemmArgs& weights,
                   const std::string& activation);
 

@@ -232,6 +232,8 @@ Batch sequences_of(const Plan& plan, const Batch& batch, int first, int count, s
   }
   part.cu_seqlens = borders;
   part.order = nullptr;
+  if (batch.pool_from) part.pool_from += first;
+  if (batch.key_bias) part.key_bias += row;
   part.tokens = borders[count];
   part.sequences = count;
   if (part.rows) part.rows += static_cast<std::ptrdiff_t>(row) * plan.input_columns;

@@ -202,6 +202,17 @@ Weights::Weights(const std::filesystem::path& folder) : file_(folder / "model.sa
   take_shards(folder);
 }
 
+void Weights::add_module(const std::filesystem::path& folder, std::string_view prefix) {
+  const auto file = folder / "model.safetensors";
+  if (!is_present(file)) {
+    const bool has_pickle = is_present(folder / "pytorch_model.bin");
+    fail(folder.string(), "expected weights in model.safetensors, found {}",
+         has_pickle ? "only pytorch_model.bin" : "none");
+  }
+  for (const auto& [name, view] : files_.emplace_back(file).tensors())
+    tensors_.emplace(std::string(prefix) + name, view);
+}
+
 void Weights::take_shards(const std::filesystem::path& folder) {
   const JsonObject index = read_json_object(file_);
   const auto found = index.value().find("weight_map");

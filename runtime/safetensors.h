@@ -65,6 +65,10 @@ class Weights {
   /// has. Tensors of a shard that the index does not name are ignored.
   explicit Weights(const std::filesystem::path& folder);
 
+  /// Adds those of model.safetensors in a module's folder, each with `prefix` before its name. Throws as the
+  /// constructor does; views that were given out stay valid.
+  void add_module(const std::filesystem::path& folder, std::string_view prefix);
+
   /// By name, over all files.
   const TensorViews& tensors() const noexcept { return tensors_; }
   /// nullptr if there is none.

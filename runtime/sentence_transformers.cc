@@ -37,83 +37,6 @@ void require_string(const JsonObject& config, std::string_view key, std::string_
   if (config.string_or(key, expected) != expected) config.fail(key, fmt::format("\"{}\"", expected));
 }
 
-path module_path(const JsonObject& entry) {
-  const std::string text = entry.string_or("path", "");
-  const path relative(text);
-  const bool leaves = std::find(relative.begin(), relative.end(), "..") != relative.end();
-  const bool odd = text.find('\\') != std::string::npos || text.find('\0') != std::string::npos;
-  if (relative.is_absolute() || leaves || odd) entry.fail("path", "a path inside the model folder");
-  return relative;
-}
-
-ModuleEntry parse_module(const JsonObject& entry) {
-  const std::string type = entry.string_or("type", "");
-  const auto dot = type.rfind('.');
-  ModuleEntry module{dot == std::string::npos ? type : type.substr(dot + 1), module_path(entry)};
-  constexpr std::array<std::string_view, 3> kKnown = {"Transformer", "Pooling", "Normalize"};
-  if (std::find(kKnown.begin(), kKnown.end(), module.type) == kKnown.end()) {
-    entry.fail("type", "a module Transformer, Pooling or Normalize");
-  }
-  return module;
-}
-
-std::string list_types(const std::vector<ModuleEntry>& modules) {
-  std::string list;
-  for (const ModuleEntry& module : modules) list += (list.empty() ? "" : ", ") + module.type;
-  return list.empty() ? "none" : list;
-}
-
-void check_order(const std::vector<ModuleEntry>& modules, std::string_view name) {
-  constexpr std::array<std::string_view, 3> kOrder = {"Transformer", "Pooling", "Normalize"};
-  const bool right_size = modules.size() == 2 || modules.size() == 3;
-  const auto same = [](const ModuleEntry& module, std::string_view type) { return module.type == type; };
-  if (right_size && std::equal(modules.begin(), modules.end(), kOrder.begin(), same)) return;
-  fail(name, "expected the modules Transformer, Pooling and perhaps Normalize, found " + list_types(modules));
-}
-
-struct PoolingKey {
-  std::string_view key;
-  std::string_view mode;
-};
-constexpr std::array kPoolingKeys = {
-    PoolingKey{"pooling_mode_cls_token", "cls"},
-    PoolingKey{"pooling_mode_max_tokens", "max"},
-    PoolingKey{"pooling_mode_mean_tokens", "mean"},
-    PoolingKey{"pooling_mode_mean_sqrt_len_tokens", "mean_sqrt_len_tokens"},
-    PoolingKey{"pooling_mode_weightedmean_tokens", "weightedmean"},
-    PoolingKey{"pooling_mode_lasttoken", "lasttoken"},
-};
-
-graph::PoolMode pooling_of(const JsonObject& config, std::string_view key, std::string_view mode) {
-  if (mode == "mean") return graph::PoolMode::mean;
-  if (mode == "cls") return graph::PoolMode::cls;
-  fail(config.name(),
-       fmt::format("\"{}\": expected the pooling mean or cls, found {}", key, describe_json(mode)));
-}
-
-/// The keys before version 6: a boolean a mode; none set means mean.
-graph::PoolMode pooling_of_flags(const JsonObject& config) {
-  const PoolingKey* active = nullptr;
-  for (const PoolingKey& entry : kPoolingKeys) {
-    if (!config.boolean_or(entry.key, false)) continue;
-    if (active != nullptr) {
-      fail(config.name(),
-           fmt::format("expected one pooling, found both \"{}\" and \"{}\"", active->key, entry.key));
-    }
-    active = &entry;
-  }
-  return active == nullptr ? graph::PoolMode::mean : pooling_of(config, active->key, active->mode);
-}
-
-/// "pooling_mode" is a string or an array; an array of one is as that one.
-graph::PoolMode pooling_of_mode(const JsonObject& config) {
-  const json* mode = &*config.value().find("pooling_mode");
-  if (mode->is_array() && mode->size() == 1) mode = &mode->front();
-  if (mode->is_array()) config.fail("pooling_mode", "one pooling");
-  if (!mode->is_string()) config.fail("pooling_mode", "a string");
-  return pooling_of(config, "pooling_mode", mode->get_ref<const std::string&>());
-}
-
 /// The names that the configuration of a Transformer module has had.
 constexpr std::array<std::string_view, 7> kTransformerConfigs = {
     "sentence_bert_config.json",      "sentence_roberta_config.json", "sentence_distilbert_config.json",
@@ -154,46 +77,126 @@ std::optional<Length> length_at(const JsonObject& config, std::string_view key) 
 }
 
 /// Version 6 says which output of the model becomes the token embeddings.
-void check_output(const JsonObject& config) {
-  require_string(config, "transformer_task", "feature-extraction");
+void check_output(const JsonObject& config, bool for_sparse) {
+  require_string(config, "transformer_task", for_sparse ? "fill-mask" : "feature-extraction");
   require_string(config, "module_output_name", "token_embeddings");
   const JsonObject text = object_at(object_at(config, "modality_config"), "text");
   require_string(text, "method", "forward");
-  require_string(text, "method_output_name", "last_hidden_state");
+  require_string(text, "method_output_name", for_sparse ? "logits" : "last_hidden_state");
   if (!object_at(config, "processing_kwargs").value().empty()) config.fail("processing_kwargs", "nothing");
+}
+
+// ---- modules ----
+
+/// Reads modules one after the other into a SentenceTransformers.
+class ModuleReader {
+ public:
+  ModuleReader(const path& folder, const path& file)
+      : folder_(folder),
+        file_(file.string()),
+        modules_(parse_modules(parse_json(read_text_file(file), file_), file_)) {}
+
+  SentenceTransformers read() {
+    st_.has_modules = true;
+    const bool begins = !modules_.empty() && modules_[0].type.ends_with("Transformer");
+    if (!begins) fail_order();
+    st_.transformer_path = modules_[0].path;
+    find_kind();
+    for (index_ = 1; index_ < modules_.size(); ++index_) read_module(modules_[index_]);
+    if (!st_.multi_vector && !is_pooled_) fail_order();
+    take_last_normalize();
+    return std::move(st_);
+  }
+
+ private:
+  [[noreturn]] void fail_order() const {
+    fail(file_,
+         "expected the modules Transformer, Pooling and perhaps Dense and Normalize, or Transformer and "
+         "SpladePooling, or Transformer, Dense and MultiVectorMask, found " +
+             list_types(modules_));
+  }
+
+  bool has(std::string_view type) const {
+    return std::any_of(modules_.begin(), modules_.end(),
+                       [type](const auto& entry) { return entry.type == type; });
+  }
+
+  /// Multi-vector models have a mask of what is scored; PyLate's say it in config_sentence_transformers.json.
+  void find_kind() {
+    const JsonObject options = read_optional(folder_ / "config_sentence_transformers.json");
+    const bool is_pylate = options.string_or("model_type", "") == "ColBERT";
+    if (is_pylate) st_.multi_vector = parse_pylate(options);
+    if (!is_pylate && has("MultiVectorMask")) st_.multi_vector.emplace();
+    if (!st_.multi_vector) return;
+    take_transformer_options(read_transformer_config(folder_ / st_.transformer_path), *st_.multi_vector);
+    // PyLate normalizes without a module that says so.
+    st_.normalize = is_pylate;
+  }
+
+  void read_module(const ModuleEntry& entry) {
+    if (entry.type == "Dropout") return;  // idle but in training
+    if (entry.type == "Pooling" && !st_.multi_vector && !is_pooled_) {
+      st_.pooling = parse_pooling(read_json_object(folder_ / entry.path / "config.json"));
+      is_pooled_ = true;
+    } else if (entry.type == "SpladePooling" && !st_.multi_vector && index_ == 1 && modules_.size() == 2) {
+      st_.sparse = parse_sparse_pooling(read_json_object(folder_ / entry.path / "config.json"));
+      is_pooled_ = true;
+    } else if (entry.type == "MultiVectorMask" && st_.multi_vector) {
+      take_mask(read_json_object(folder_ / entry.path / "config.json"), *st_.multi_vector);
+    } else if (entry.type == "Dense" || entry.type == "LayerNorm" || entry.type == "Normalize") {
+      read_head_module(entry);
+    } else {
+      fail_order();
+    }
+  }
+
+  void read_head_module(const ModuleEntry& entry) {
+    const bool has_weights = entry.type != "Normalize";
+    if (has_weights && entry.path.empty())
+      fail(file_, fmt::format("expected a path of its own for module {}, found none", index_));
+    // Before version 6 a Normalize has no configuration, and often no folder.
+    const path config = folder_ / entry.path / "config.json";
+    const Level level = is_pooled_ ? Level::embedding : Level::tokens;
+    const JsonObject options = has_weights          ? read_json_object(config)
+                               : entry.path.empty() ? JsonObject(json::object(), config.string())
+                                                    : read_optional(config);
+    auto& modules = is_pooled_ ? st_.pooled_modules : st_.token_modules;
+    modules.push_back(parse_head_module(entry, index_, options, level));
+    if (has_weights) st_.weight_folders.push_back(entry.path);
+  }
+
+  void take_last_normalize() {
+    auto& modules = st_.multi_vector ? st_.token_modules : st_.pooled_modules;
+    if (modules.empty() || modules.back().kind != graph::HeadModule::Kind::normalize) return;
+    st_.normalize = true;
+    modules.pop_back();
+  }
+
+  const path& folder_;
+  std::string file_;
+  std::vector<ModuleEntry> modules_;
+  SentenceTransformers st_;
+  std::size_t index_ = 0;
+  bool is_pooled_ = false;
+};
+
+/// A projection whose weights stand beside the encoder's.
+SentenceTransformers read_stanford_colbert(const path& folder) {
+  SentenceTransformers st;
+  st.multi_vector = parse_artifact_metadata(read_optional(folder / "artifact.metadata"));
+  graph::HeadModule projection;
+  projection.kind = graph::HeadModule::Kind::dense;
+  projection.name = "projection";
+  projection.bias = false;
+  st.token_modules = {projection};
+  st.normalize = true;
+  return st;
 }
 
 }  // namespace
 
-std::vector<ModuleEntry> parse_modules(const json& modules, std::string_view name) {
-  if (!modules.is_array()) fail(name, "expected an array of modules, found " + describe_json(modules));
-  std::vector<ModuleEntry> entries;
-  for (const json& module : modules) {
-    entries.push_back(parse_module({module, fmt::format("{}: module {}", name, entries.size())}));
-  }
-  check_order(entries, name);
-  return entries;
-}
-
-graph::PoolMode parse_pooling(const JsonObject& config) {
-  return config.has("pooling_mode") ? pooling_of_mode(config) : pooling_of_flags(config);
-}
-
-void check_normalize(const JsonObject& config) {
-  require_string(config, "module_input_name", "sentence_embedding");
-  require_string(config, "module_output_name", "sentence_embedding");
-}
-
-void check_model_options(const JsonObject& config) {
-  require_string(config, "model_type", "SentenceTransformer");
-  if (config.has("truncate_dim")) config.fail("truncate_dim", "null: embeddings are not truncated");
-  const std::string prompt = config.string_or("default_prompt_name", "");
-  if (object_at(config, "prompts").string_or(prompt, "").empty()) return;
-  config.fail("default_prompt_name", "null or an empty prompt: prompts are not put before texts");
-}
-
-TransformerOptions parse_transformer_options(const JsonObject& config) {
-  check_output(config);
+TransformerOptions parse_transformer_options(const JsonObject& config, bool for_sparse) {
+  check_output(config, for_sparse);
   TransformerOptions options;
   options.lower_case = config.boolean_or("do_lower_case", false);
   options.max_seq_length = length_at(config, "max_seq_length");
@@ -209,25 +212,44 @@ std::optional<Length> parse_model_max_length(const JsonObject& tokenizer_config)
   return length_at(tokenizer_config, "model_max_length");
 }
 
+SparsePooling parse_sparse_pooling(const JsonObject& config) {
+  const std::string strategy = config.string_or("pooling_strategy", "max");
+  if (strategy != "max" && strategy != "sum") config.fail("pooling_strategy", "\"max\" or \"sum\"");
+  const std::string activation = config.string_or("activation_function", "relu");
+  if (activation != "relu" && activation != "log1p_relu")
+    config.fail("activation_function", "\"relu\" or \"log1p_relu\"");
+  return {strategy == "sum", activation == "log1p_relu"};
+}
+
+void take_model_options(const JsonObject& config, SentenceTransformers& st) {
+  const std::string_view type = st.multi_vector ? "MultiVectorEncoder"
+                                : st.sparse     ? "SparseEncoder"
+                                                : "SentenceTransformer";
+  if (config.string_or("model_type", type) != "ColBERT" || !st.multi_vector)
+    require_string(config, "model_type", type);
+  st.prompts = parse_prompts(config);
+  const auto dimensions = config.count("truncate_dim");
+  if (dimensions && (*dimensions < 1 || st.multi_vector || st.sparse))
+    config.fail("truncate_dim", "null, or a number of at least 1 where the model pools");
+  st.dimensions = dimensions;
+}
+
 SentenceTransformers read_modules(const path& folder) {
   const path file = folder / "modules.json";
-  if (!is_present(file)) return {};
-  const auto modules = parse_modules(parse_json(read_text_file(file), file.string()), file.string());
-  const path pooling_config = folder / modules[1].path / "config.json";
-  SentenceTransformers st{true, parse_pooling(read_json_object(pooling_config)), modules.size() == 3,
-                          modules[0].path};
-  if (st.normalize && !modules[2].path.empty())
-    check_normalize(read_optional(folder / modules[2].path / "config.json"));
-  return st;
+  if (is_present(file)) {
+    SentenceTransformers st = ModuleReader(folder, file).read();
+    take_model_options(read_optional(folder / "config_sentence_transformers.json"), st);
+    return st;
+  }
+  const path config = folder / "config.json";
+  if (is_present(config) && is_stanford_colbert(read_json_object(config)))
+    return read_stanford_colbert(folder);
+  return {};
 }
 
-void check_model_options(const path& folder) {
-  check_model_options(read_optional(folder / "config_sentence_transformers.json"));
-}
-
-LengthLimits read_length_limits(const path& transformer_folder) {
+LengthLimits read_length_limits(const path& transformer_folder, bool for_sparse) {
   const JsonObject config = read_transformer_config(transformer_folder);
-  const TransformerOptions options = parse_transformer_options(config);
+  const TransformerOptions options = parse_transformer_options(config, for_sparse);
   if (options.lower_case) check_lower_case(config, transformer_folder);
   return {options.max_seq_length,
           parse_model_max_length(read_optional(transformer_folder / "tokenizer_config.json"))};

@@ -6,7 +6,7 @@
 #include <span>
 #include <vector>
 
-#include "runtime/loaded_model.h"
+#include "runtime/task_model.h"
 
 namespace nybble::runtime {
 
@@ -17,7 +17,7 @@ class SequenceRunner {
   /// `take` gets the index of a sequence and its output: a row, or a row a token. The others must outlive
   /// this object.
   using Take = std::function<void(std::size_t index, std::span<const float> rows)>;
-  SequenceRunner(const LoadedModel& model, const EncodeOptions& options, Take take);
+  SequenceRunner(const TaskModel& task, const EncodeOptions& options, Take take);
 
   /// `types` has one an id. What BatchBuilder::add() throws, with the number of the sequence.
   void add(std::span<const std::int32_t> ids, std::span<const std::int32_t> types);
@@ -28,6 +28,7 @@ class SequenceRunner {
   void run();
 
   const LoadedModel& model_;
+  const bool has_types_;
   const EncodeOptions& options_;
   Take take_;
   BatchBuilder batch_;

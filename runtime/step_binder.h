@@ -6,6 +6,7 @@
 #include <string>
 
 #include "runtime/bind_step.h"
+#include "runtime/quantized_gate.h"
 #include "runtime/quantized_linear.h"
 
 namespace nybble::runtime {
@@ -52,8 +53,10 @@ class StepBinder {
   void layernorm();
   kernels::TileEpilogue activation_kernel(const std::string& kind) const;
   void activation();
+  QuantizedGate::Gate gate_kernel(const std::string& kind) const;
   void gate();
   void rotary();
+  void stretched_rotary(const kernels::RotaryArgs& args, const RotaryStretch& stretch);
   void add_bias();
   void add();
   void quantize_rows();
@@ -64,6 +67,9 @@ class StepBinder {
   void linear();
   void linear_integer();
   void quantized_linear(QuantizedLinear::Product product, const kernels::GemmArgs& weights);
+  /// The step of a QuantizedLinear or a QuantizedGate.
+  template <class Linear>
+  void run_to_codes(const Linear& linear);
   void linear_f32();
   void linear_exact();
   kernels::TileEpilogue epilogue() const;
@@ -73,7 +79,10 @@ class StepBinder {
   void attention();
 
   void pool();
-  void pool_all(const char* name, decltype(KernelSet::mean_pool) entry);
+  bool skips_prompt() const { return graph::has(node_, "skip_prompt"); }
+  /// `sqrt_len`: the result times the root of the number of tokens.
+  void pool_all(const char* name, decltype(KernelSet::mean_pool) entry, bool sqrt_len = false);
+  void pool_weighted();
   void pool_one(bool last);
   void l2_normalize();
 
@@ -86,12 +95,16 @@ class StepBinder {
     for (int row = task.begin; row < task.end; ++row, from += stride(x), to += stride(out)) body(from, to);
   }
 
-  /// Each sequence of the task: its first row of `x`, its length, and its row of `out`.
+  /// Each sequence of the task: its first row of `x` that counts, how many stand before that, how many do
+  /// count, and its row of `out`.
   template <class Body>
-  static void for_each_sequence(const Task& task, const Location& x, const Location& out, Body&& body) {
+  static void for_each_sequence(const Task& task, const Location& x, const Location& out, bool skips_prompt,
+                                Body&& body) {
+    const Batch& batch = task.batch;
     for (int sequence = task.begin; sequence < task.end; ++sequence) {
-      const int row = task.batch.cu_seqlens[sequence];
-      body(task.row<float>(x, row), task.batch.cu_seqlens[sequence + 1] - row,
+      const int skipped = skips_prompt && batch.pool_from != nullptr ? batch.pool_from[sequence] : 0;
+      const int row = batch.cu_seqlens[sequence] + skipped;
+      body(task.row<float>(x, row), skipped, batch.cu_seqlens[sequence + 1] - row,
            task.rows<float>(out) + (sequence - task.begin) * stride(out));
     }
   }

@@ -36,12 +36,6 @@ const HeadKind& kind_of(Head head) {
                        [head](const HeadKind& kind) { return kind.head == head; });
 }
 
-path required(const path& folder, std::string_view name) {
-  if (is_present(folder / name)) return folder / name;
-  throw Error(ErrorCode::unsupported_model,
-              fmt::format("{}: expected a file {}, found none", folder.string(), name));
-}
-
 std::optional<JsonObject> optional_object(const path& file) {
   if (!is_present(file)) return std::nullopt;
   return read_json_object(file);
@@ -53,8 +47,8 @@ path transformer_path(const path& dir) {
   if (!is_present(file)) return {};
   const nlohmann::json modules = parse_json(read_text_file(file), file.string());
   const bool has_first = modules.is_array() && !modules.empty() && modules[0].is_object();
-  const nlohmann::json& found = has_first && modules[0].contains("path") ? modules[0]["path"] : modules;
-  const path relative = found.is_string() ? found.get<std::string>() : "..";
+  const bool has_path = has_first && modules[0].contains("path") && modules[0]["path"].is_string();
+  const path relative = has_path ? modules[0]["path"].get<std::string>() : "..";
   if (!relative.is_absolute() && std::find(relative.begin(), relative.end(), "..") == relative.end())
     return relative;
   throw Error(
@@ -141,9 +135,10 @@ std::string other_heads(const std::vector<Head>& heads) {
 }  // namespace
 
 ModelFolder read_task_folder(const path& dir) {
-  const path inner = dir / transformer_path(dir);
-  JsonObject config = read_json_object(required(inner, "config.json"));
-  ModelFolder folder{dir, inner, std::move(config), required(inner, "tokenizer.json"), {}, {}};
+  const path relative = transformer_path(dir), inner = relative.empty() ? dir : dir / relative;
+  JsonObject config = read_json_object(required_file(inner, "config.json"));
+  ModelFolder folder{dir, inner, std::move(config), required_file(inner, "tokenizer.json"), {}, {}};
+  check_weights(inner);
   folder.lengths = read_lengths(inner);
   return folder;
 }
@@ -171,6 +166,16 @@ Scoring cross_encoder_scoring(const ModelFolder& folder) {
   const auto options = optional_object(folder.dir / "config_sentence_transformers.json");
   if (!options) return Scoring::sigmoid;
   return named_scoring(*options, "activation_fn").value_or(Scoring::sigmoid);
+}
+
+bool has_token_types(const ModelFolder& folder) {
+  const auto config = optional_object(folder.transformer_dir / "tokenizer_config.json");
+  if (!config) return true;
+  const auto names = config->value().find("model_input_names");
+  if (names != config->value().end() && names->is_array())
+    return std::find(names->begin(), names->end(), "token_type_ids") != names->end();
+  const std::string kind = config->string_or("tokenizer_class", "");
+  return kind != "PreTrainedTokenizerFast" && kind != "TokenizersBackend";
 }
 
 std::vector<Head> heads_of(const JsonObject& config, const graph::TensorTable& tensors) {

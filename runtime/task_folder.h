@@ -31,6 +31,11 @@ Scoring classifier_scoring(const JsonObject& config, std::size_t labels);
 /// for one that is neither torch's Sigmoid nor Identity.
 Scoring cross_encoder_scoring(const ModelFolder& folder);
 
+/// Whether transformers gives the model the tokenizer's token types: by tokenizer_config.json's
+/// `model_input_names`; without it, where the tokenizer is of a family's class rather than of the general
+/// one.
+bool has_token_types(const ModelFolder& folder);
+
 /// The heads that a folder has: those of config.json's `architectures` whose tensors are there; where that
 /// names none, by the tensors alone.
 std::vector<graph::Head> heads_of(const JsonObject& config, const graph::TensorTable& tensors);

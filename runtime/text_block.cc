@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "runtime/text_windows.h"
 #include "tokenizer/utf8.h"
 
 namespace nybble::runtime {
@@ -26,11 +27,11 @@ std::string_view readable(std::string_view text, std::string& storage, Tokenized
 
 }  // namespace
 
-TextBlock::TextBlock(const tokenizer::Tokenizer& tokenizer, const Scheduler& scheduler,
-                     std::size_t max_tokens, std::size_t batch_tokens, StepObserver* observer)
+TextBlock::TextBlock(const tokenizer::Tokenizer& tokenizer, const Scheduler& scheduler, const TextForm& form,
+                     std::size_t batch_tokens, StepObserver* observer)
     : tokenizer_(tokenizer),
       scheduler_(scheduler),
-      max_tokens_(max_tokens),
+      form_(form),
       full_bytes_(kBytesPerToken * batch_tokens),
       observer_(observer),
       buffers_(static_cast<std::size_t>(scheduler.threads())) {}
@@ -41,7 +42,8 @@ TextBlock::Source& TextBlock::next_source(std::size_t bytes) {
     results_.emplace_back();
   }
   // At least one token, and no more than are kept.
-  bytes_ += std::min(kBytesPerToken + bytes, kBytesPerToken * max_tokens_);
+  const std::size_t all = kBytesPerToken + bytes;
+  bytes_ += form_.has_windows ? all : std::min(all, kBytesPerToken * form_.max_tokens);
   return sources_[count_++];
 }
 
@@ -62,9 +64,14 @@ void TextBlock::tokenize(const std::function<void(const TokenizedText&)>& take) 
   for (std::size_t i = 0; i < count_; ++i) {
     Result& result = results_[i];
     const Buffer& buffer = buffers_[result.buffer];
-    const std::size_t length = result.end - result.begin;
-    result.text.ids = std::span(buffer.ids).subspan(result.begin, length);
-    result.text.types = std::span(buffer.types).subspan(result.begin, length);
+    sequences_.clear();
+    for (std::size_t p = result.begin; p < result.end; ++p) {
+      const Piece& piece = buffer.pieces[p];
+      const std::size_t length = piece.end - piece.begin;
+      sequences_.push_back({std::span(buffer.ids).subspan(piece.begin, length),
+                            std::span(buffer.types).subspan(piece.begin, length), piece.own_tokens});
+    }
+    result.text.sequences = sequences_;
     take(result.text);
   }
   count_ = bytes_ = own_bytes_ = 0;
@@ -74,6 +81,7 @@ void TextBlock::tokenize_all() {
   for (Buffer& buffer : buffers_) {
     buffer.ids.clear();
     buffer.types.clear();
+    buffer.pieces.clear();
   }
   const auto one = [this](int i, int slot) {
     const auto index = static_cast<std::size_t>(i), buffer = static_cast<std::size_t>(slot);
@@ -87,23 +95,63 @@ void TextBlock::tokenize_all() {
 void TextBlock::tokenize_one(std::size_t index, std::size_t buffer) {
   const Source& source = sources_[index];
   Result& result = results_[index];
-  Buffer& ids = buffers_[buffer];
-  result = {{}, buffer, ids.ids.size(), ids.ids.size()};
+  Buffer& into = buffers_[buffer];
+  const std::size_t ids = into.ids.size(), pieces = into.pieces.size();
+  result = {{}, buffer, pieces, pieces};
   try {
-    source.is_pair ? read_pair(source, result.text, ids) : read(source, result.text, ids);
-    result.end = ids.ids.size();
+    source.is_pair ? read_pair(source, result.text, into) : read(source, result.text, into);
+    result.end = into.pieces.size();
   } catch (...) {
     // Of several texts that fail, the first is to be told of, after all before it were computed.
     result.text.error = std::current_exception();
-    ids.ids.resize(result.begin);
-    ids.types.resize(result.begin);
+    into.ids.resize(ids);
+    into.types.resize(ids);
+    into.pieces.resize(pieces);
   }
 }
 
 void TextBlock::read(const Source& source, TokenizedText& text, Buffer& buffer) const {
   std::string storage;
-  const std::string_view valid = readable(source.own.empty() ? source.first : source.own, storage, text);
-  text.is_cut = tokenizer_.encode_ids(valid, max_tokens_, buffer.ids, buffer.types);
+  std::string_view valid = readable(source.own.empty() ? source.first : source.own, storage, text);
+  std::string prompted;
+  if (!form_.prompt.empty()) valid = prompted.append(form_.prompt).append(valid);
+  const std::size_t begin = buffer.ids.size();
+  if (!form_.is_plain()) {
+    read_cut(valid, text, buffer);
+  } else {
+    text.is_cut = tokenizer_.encode_ids(valid, form_.room(), buffer.ids, buffer.types);
+    buffer.pieces.push_back({begin, buffer.ids.size(), 0});
+  }
+}
+
+/// A marker stands behind the first special tokens of each sequence.
+void TextBlock::read_cut(std::string_view text, TokenizedText& result, Buffer& buffer) const {
+  const tokenizer::Encoding encoding = tokenizer_.encode(text);
+  const TextParts parts = parts_of(encoding, form_.prompt.size());
+  if (form_.truncate == Truncate::error && !form_.has_windows) check_length(encoding.ids.size());
+  const auto copy = [&](std::size_t begin, std::size_t end) {
+    const auto at = [](const auto& values, std::size_t i) {
+      return values.begin() + static_cast<std::ptrdiff_t>(i);
+    };
+    buffer.ids.insert(buffer.ids.end(), at(encoding.ids, begin), at(encoding.ids, end));
+    buffer.types.insert(buffer.types.end(), at(encoding.type_ids, begin), at(encoding.type_ids, end));
+  };
+  const auto offsets = TokenOffsets(encoding.offsets).subspan(parts.lead, parts.own);
+  const std::size_t size = encoding.ids.size();
+  for (const TokenRange& range : sequences_of_text(form_, parts, offsets)) {
+    const std::size_t begin = buffer.ids.size();
+    copy(0, parts.lead);
+    copy(parts.lead + range.begin, parts.lead + range.end);
+    copy(size - parts.trail, size);
+    buffer.pieces.push_back({begin, buffer.ids.size(), range.end - range.begin});
+    result.is_cut |= !form_.has_windows && range.end - range.begin < parts.own;
+  }
+}
+
+void TextBlock::check_length(std::size_t found) const {
+  if (found <= form_.room()) return;
+  throw Error(ErrorCode::too_long, "expected at most " + std::to_string(form_.room()) +
+                                       " tokens, special ones included, found " + std::to_string(found));
 }
 
 void TextBlock::read_pair(const Source& source, TokenizedText& text, Buffer& buffer) const {
@@ -111,10 +159,16 @@ void TextBlock::read_pair(const Source& source, TokenizedText& text, Buffer& buf
   const std::string_view first = readable(source.first, storage_first, text);
   const std::string_view second = readable(source.second, storage_second, text);
   tokenizer::Encoding encoding = tokenizer_.encode_pair(first, second);
-  text.is_cut = encoding.ids.size() > max_tokens_;
-  if (text.is_cut) encoding = tokenizer_.encode_pair(first, second, max_tokens_);
+  text.is_cut = encoding.ids.size() > form_.max_tokens;
+  if (text.is_cut && form_.truncate == Truncate::error) check_length(encoding.ids.size());
+  tokenizer::Truncation truncation;
+  truncation.max_tokens = form_.max_tokens;
+  if (form_.truncate == Truncate::left) truncation.side = tokenizer::Truncation::Side::left;
+  if (text.is_cut) encoding = tokenizer_.encode_pair(first, second, truncation);
+  const std::size_t begin = buffer.ids.size();
   buffer.ids.insert(buffer.ids.end(), encoding.ids.begin(), encoding.ids.end());
   buffer.types.insert(buffer.types.end(), encoding.type_ids.begin(), encoding.type_ids.end());
+  buffer.pieces.push_back({begin, buffer.ids.size(), 0});
 }
 
 }  // namespace nybble::runtime

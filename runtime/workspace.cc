@@ -19,7 +19,7 @@ RunCosts costs_of(const Plan& plan) {
     for (const Step& step : stage.steps) {
       // What is done once a sequence is little beside what its tokens take.
       if (stage.kind != StageKind::sequences) per_token += step.description.macs_per_token;
-      per_pair += step.description.macs_per_pair;
+      per_pair += step.description.macs_per_pair + step.description.macs_per_position;
       weight_bytes += static_cast<double>(step.description.weight_bytes);
     }
   }

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <utility>
 
+#include "graph/import/embedding_head.h"
 #include "graph/import/heads.h"
 #include "graph/verify.h"
 
@@ -176,11 +177,7 @@ ImportedModel EncoderBuilder::finish_head(const ImportTarget& target, ValueId x)
 
 ImportedModel EncoderBuilder::finish(const ImportTarget& target, ValueId x) {
   if (target.head != Head::none) return finish_head(target, x);
-  if (!target.per_token) {
-    const std::string mode = target.pooling == PoolMode::mean ? "mean" : "cls";
-    x = add_node(graph, Op::pool, "pooled", {x}, {{"mode", mode}});
-  }
-  if (target.normalize) x = add_node(graph, Op::l2_normalize, "normalized", {x});
+  x = embedding_head(*this, target, x);
   graph.outputs.push_back({target.per_token ? "tokens" : "embedding", x});
   verify(graph);
   return {std::move(graph), std::move(sizes), {}};

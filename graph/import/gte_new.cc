@@ -16,7 +16,7 @@ constexpr std::array<std::string_view, 2> kRopeTypes = {"default", "ntk"};
 
 EncoderSizes read_gte_sizes(const ConfigReader& config) {
   EncoderSizes sizes = read_sizes(config, "new");
-  sizes.token_types = config.contains("type_vocab_size") ? config.integer("type_vocab_size", 0, 1 << 20) : 1;
+  sizes.token_types = config.integer_or("type_vocab_size", 1, 0, 1 << 20);
   if (sizes.hidden / sizes.heads % 2 != 0) {
     config.fail("num_attention_heads", "heads of an even number of values (rotary positions)",
                 std::to_string(sizes.heads));

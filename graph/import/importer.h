@@ -7,6 +7,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "graph/ir.h"
 #include "graph/tensor.h"
@@ -21,18 +22,45 @@ struct ImportSource {
   std::string tensors_name;  ///< e.g. "/models/minilm/model.safetensors"
 };
 
-enum class PoolMode { mean, cls };
+/// How the rows of a sequence become one (Op::pool has the formulas).
+enum class PoolMode { mean, cls, max, last, weighted_mean, mean_sqrt_len };
+
+/// What may stand between an encoder's rows and the output, on the rows of tokens or on pooled ones.
+struct HeadModule {
+  enum class Kind {
+    dense,       ///< activation(x · Wᵀ + b), with a residual after it if it has one
+    normalize,   ///< rows of length 1
+    layer_norm,  ///< with PyTorch's epsilon, 1e-5
+  };
+  enum class Residual {
+    none,
+    input,      ///< + x
+    projected,  ///< + x · Rᵀ
+  };
+  Kind kind = Kind::normalize;
+  std::string name;     ///< of its results: "dense.2"
+  std::string tensors;  ///< what the names of its tensors begin with: "2_Dense/"
+  std::int64_t outputs = 0;
+  bool bias = true;
+  std::string activation;  ///< the IR's kind; empty: none
+  Residual residual = Residual::none;
+
+  bool operator==(const HeadModule&) const = default;
+};
 
 /// What a task's model has behind its encoder (graph/import/heads.h).
 enum class Head { none, sequence_classification, token_classification, masked_lm };
 
 /// What the graph is to give.
 struct ImportTarget {
-  PoolMode pooling = PoolMode::mean;
-  bool normalize = false;
-  bool per_token = false;   ///< one row a token instead of one pooled row a sequence
-  Head head = Head::none;   ///< with one, the members above say nothing
-  std::int64_t labels = 0;  ///< of a classifier
+  std::vector<PoolMode> pooling = {PoolMode::mean};  ///< of several the results stand side by side
+  bool normalize = false;                            ///< after everything else
+  bool per_token = false;                            ///< one row a token instead of one pooled row a sequence
+  bool skip_prompt = false;                          ///< the pool leaves out what Batch::pool_from says
+  std::vector<HeadModule> token_modules = {};        ///< on the rows of tokens, before the pool
+  std::vector<HeadModule> pooled_modules = {};       ///< on pooled rows
+  Head head = Head::none;                            ///< with one, the other members say nothing
+  std::int64_t labels = 0;                           ///< of a classifier
 };
 
 /// The sizes of an encoder, for people and for checking requests.

@@ -53,7 +53,7 @@ std::vector<bool> read_layer_types(const ConfigReader& config, std::int64_t laye
 /// To each side of a query.
 std::int64_t read_window(const ConfigReader& config) {
   if (config.contains("sliding_window")) return config.integer("sliding_window", 1, 1 << 20);
-  return config.contains("local_attention") ? config.integer("local_attention", 2, 1 << 20) / 2 : 64;
+  return config.integer_or("local_attention", 128, 2, 1 << 20) / 2;
 }
 
 LayerKind read_kind(const ConfigReader& config, bool local, std::int64_t head_dim) {

@@ -55,16 +55,6 @@ std::string read_gate(const ConfigReader& config) {
   config.fail_one_of("activation_function", kGated, found);
 }
 
-/// With a rotary_scaling_factor the frequencies would depend on the length of a sequence beyond those that
-/// the model was trained on, so there sequences end.
-std::int64_t read_positions(const ConfigReader& config) {
-  const std::int64_t positions = integer_of(config, "max_position_embeddings", "n_positions", 1, 1 << 20);
-  if (!config.contains("rotary_scaling_factor")) return positions;
-  const std::int64_t trained =
-      config.contains("max_trained_positions") ? config.integer("max_trained_positions", 1, 1 << 20) : 2048;
-  return std::min(positions, trained);
-}
-
 std::int64_t read_intermediate(const ConfigReader& config) {
   if (config.contains("intermediate_size")) return config.integer("intermediate_size", 1, 1 << 20);
   return round_up(integer_of(config, "intermediate_size", "n_inner", 1, 1 << 20), kGatedUnit);
@@ -77,11 +67,10 @@ EncoderSizes read_nomic_sizes(const ConfigReader& config) {
   sizes.layers = integer_of(config, "num_hidden_layers", "n_layer", 0, 1000);
   sizes.heads = integer_of(config, "num_attention_heads", "n_head", 1, 65536);
   sizes.intermediate = read_intermediate(config);
-  const std::int64_t unit =
-      config.contains("pad_vocab_size_multiple") ? config.integer("pad_vocab_size_multiple", 1, 65536) : 1;
+  const std::int64_t unit = config.integer_or("pad_vocab_size_multiple", 1, 1, 65536);
   sizes.vocabulary = round_up(config.integer("vocab_size", 1, 1 << 24), unit);
-  sizes.positions = read_positions(config);
-  sizes.token_types = config.contains("type_vocab_size") ? config.integer("type_vocab_size", 0, 1 << 20) : 2;
+  sizes.positions = integer_of(config, "max_position_embeddings", "n_positions", 1, 1 << 20);
+  sizes.token_types = config.integer_or("type_vocab_size", 2, 0, 1 << 20);
   sizes.activation = config.string_or(key_of(config, "hidden_act", "activation_function"), "silu");
   check_heads(config, sizes, key_of(config, "num_attention_heads", "n_head"),
               key_of(config, "hidden_size", "n_embd"));
@@ -148,6 +137,11 @@ class NomicBert {
     const RopeKeys keys{config.object("rope_parameters"), "rotary_emb_base", published ? 10000.0 : 1000.0,
                         kRopeTypes};
     rope_ = read_rope(config, keys, rotary_dim_);
+    if (!config.contains("rotary_scaling_factor")) return;
+    rope_.stretch = config.number_or("rotary_scaling_factor", 1, 1, 1e6);
+    rope_.trained = config.integer_or("max_trained_positions", 2048, 1, 1 << 20);
+    if (rotary_dim_ < 4)
+      config.fail("rotary_scaling_factor", "null where 2 values of a head are turned", "a number");
   }
 
   ValueId embeddings() {

@@ -60,6 +60,7 @@ Attributes rotary_attributes(const Rope& rope, std::int64_t heads, std::int64_t 
                            {"interleaved", std::int64_t{interleaved}},
                            {"theta", rope.theta}};
   if (rope.factor != 1) attributes.insert({"factor", rope.factor});
+  if (rope.trained > 0) attributes.insert({{"trained", rope.trained}, {"stretch", rope.stretch}});
   return attributes;
 }
 

@@ -16,6 +16,8 @@ namespace nybble::graph {
 struct Rope {
   double theta = 0;
   double factor = 1;
+  std::int64_t trained = 0;  ///< tokens beyond which theta grows with the length, by `stretch`; 0: never
+  double stretch = 1;
 };
 
 /// Where a config may say it: transformers 5 in an object `rope_parameters` (or one a kind of layer), with

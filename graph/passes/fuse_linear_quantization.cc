@@ -14,7 +14,8 @@ void fuse_linear_quantization(Graph& graph, const PassSettings& settings) {
     if (node.op != Op::quantize_rows) continue;
     Node* linear = sole_maker(graph, uses, node.inputs[0], Op::linear);
     if (!linear || !is_integer(*linear)) continue;
-    if (!has(*linear, "activation")) continue;
+    // Columns that pad a block hold activation(0), which must not widen the block's range.
+    if (!has(*linear, "activation") || text(*linear, "activation") == "sigmoid") continue;
     linear->attributes["result"] = std::string(kCodes);
     take_over_result(uses, *linear, node);
   }

@@ -24,6 +24,8 @@ constexpr std::array kPasses = {
          fuse_norm_quantization},
     Pass{"fuse_linear_quantization", "a linear's result goes to codes block by block",
          fuse_linear_quantization},
+    Pass{"fuse_gate_quantization", "a gate's result goes to codes block by block with the linear before it",
+         fuse_gate_quantization},
     Pass{"copy_outputs", "an output that a linear makes is copied to the caller's rows", copy_outputs},
     Pass{"remove_dead_nodes", "what no output needs goes", remove_dead_nodes},
 };

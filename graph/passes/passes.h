@@ -55,6 +55,7 @@ void assign_formats(Graph& graph, const PassSettings& settings);
 void integer_attention(Graph& graph, const PassSettings& settings);
 void fuse_norm_quantization(Graph& graph, const PassSettings& settings);
 void fuse_linear_quantization(Graph& graph, const PassSettings& settings);
+void fuse_gate_quantization(Graph& graph, const PassSettings& settings);
 void copy_outputs(Graph& graph, const PassSettings& settings);
 void remove_dead_nodes(Graph& graph, const PassSettings& settings);
 

@@ -14,7 +14,10 @@ namespace {
 
 bool over_tokens(const Value& value) { return value.shape[0] == Extent::tokens(); }
 
-bool takes_first_rows(const Node& node) { return node.op == Op::pool && text(node, "mode") == "cls"; }
+/// A pool that leaves a prompt out takes another row than the first.
+bool takes_first_rows(const Node& node) {
+  return node.op == Op::pool && text(node, "mode") == "cls" && !has(node, "skip_prompt");
+}
 
 /// Of an attention the queries follow its result (merged ones stand in the rows of the keys); of a node that
 /// treats each row by itself everything does.

@@ -4,7 +4,7 @@
 //
 //   nybble::Model model = nybble::Model::load("path/to/all-MiniLM-L6-v2");
 //   std::vector<std::string_view> texts = {"how do I rotate a log file?", "log rotation"};
-//   std::vector<float> rows(texts.size() * model.info().hidden);
+//   std::vector<float> rows(texts.size() * model.info().dimensions);
 //   model.encode(texts, rows);
 //
 // The library never prints and never aborts: every failure is a nybble::Error (error.h) whose what() is one
@@ -17,6 +17,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
@@ -26,9 +27,10 @@
 #include <utility>
 #include <vector>
 
+#include "nybble/api.h"
 #include "nybble/error.h"
-
-#define NYBBLE_API __attribute__((visibility("default")))
+#include "nybble/machine.h"
+#include "nybble/tokens.h"
 
 namespace nybble {
 
@@ -57,24 +59,32 @@ inline constexpr Weights kAllWeights[] = {Weights::f32,  Weights::int8, Weights:
 /// "f32", "int8" …
 NYBBLE_API std::string_view weights_name(Weights weights);
 
-/// How the rows of a sequence become one.
+/// How the rows of a sequence become one; i and n are a token's place from 1 on and the number of tokens.
 enum class Pooling {
-  mean,  ///< the mean over all tokens
-  cls,   ///< the first token's row
+  mean,           ///< Σ x / n
+  cls,            ///< the first token's row
+  max,            ///< the greatest of each column
+  last,           ///< the last token's row
+  weighted_mean,  ///< Σ i·x / Σ i
+  mean_sqrt_len,  ///< Σ x / √n
 };
 
-/// What encode() gives.
+/// What a model gives.
 enum class Output {
-  embedding,  ///< one row a text: pooled, and normalized if the model says so
-  tokens,     ///< one row a token: the last layer's
+  embedding,     ///< one row a text: pooled, and normalized if the model says so
+  tokens,        ///< one row a token: the last layer's
+  multi_vector,  ///< one row a token that is compared (ColBERT; vectors.h)
+  sparse,        ///< one row a text, a weight for each token of the vocabulary (SPLADE; vectors.h)
 };
 
 struct LoadOptions {
   Weights weights = Weights::int8;
-  Output output = Output::embedding;
-  std::optional<Pooling> pooling;  ///< else as modules.json says; without modules.json the mean
-  std::optional<bool> normalize;   ///< scale rows to length 1; else as modules.json says; without it, no
-  int threads = 0;                 ///< 0: as many as this process may use (affinity and cgroup quota)
+  std::optional<Output> output;   ///< else as the folder says; without modules.json, embedding
+  std::vector<Pooling> pooling;   ///< several stand side by side; none: as modules.json says, else the mean
+  std::optional<bool> normalize;  ///< scale rows to length 1; else as modules.json says; without it, no
+  /// Rows are cut to so many values, then normalized if that is on; else as the folder's truncate_dim says.
+  std::optional<std::size_t> dimensions;
+  int threads = 0;  ///< 0: as many as this process may use (affinity and cgroup quota)
   std::string isa;  ///< an instruction set by name; empty: $NYBBLE_ISA, else the best that runs here
   std::size_t max_tokens =
       0;  ///< cut texts to this; 0: as the model's files say (ModelInfo::max_tokens_source)
@@ -102,8 +112,13 @@ struct ModelInfo {
   std::optional<std::int64_t> tokenizer_truncation, tokenizer_padding;
   std::size_t max_tokens = 0;
   std::string max_tokens_source;  ///< which file or option says so
-  Pooling pooling = Pooling::mean;
-  bool normalize = false;
+  Output output = Output::embedding;
+  std::size_t dimensions = 0;        ///< floats in a row of the output
+  std::vector<Pooling> pooling;      ///< empty where nothing is pooled
+  bool normalize = false;            ///< rows are scaled to length 1
+  std::vector<std::string> modules;  ///< between encoder and output, as people call them: "Dense to 24, tanh"
+  std::map<std::string, std::string> prompts;  ///< by name, as config_sentence_transformers.json says
+  std::string default_prompt;                  ///< its name; empty: none
   Weights weights = Weights::int8;
   std::string isa;
   int threads = 1;
@@ -120,7 +135,25 @@ struct ModelInfo {
 
 // ---- encoding ----
 
+/// What becomes of a text of more than ModelInfo::max_tokens tokens. A prompt is never cut off.
+enum class Truncate {
+  right,  ///< its end is left out
+  left,   ///< its beginning is left out
+  error,  ///< Error{too_long}
+};
+
 struct EncodeOptions {
+  std::optional<std::string> prompt;  ///< put before each text; else that of prompt_name
+  /// One of ModelInfo::prompts; else the default, if there is one. For Output::multi_vector "query" makes
+  /// queries; all else makes documents.
+  std::optional<std::string> prompt_name;
+  Truncate truncate = Truncate::right;
+  /// Not 0: a text is computed in windows of up to so many tokens, special ones and the prompt's included,
+  /// none of which begins or ends within a character. Rows are averaged by the number of the text's tokens in
+  /// each (sparse ones: the greatest weight counts), then normalized if the model normalizes.
+  std::size_t chunk = 0;
+  std::size_t overlap = 0;                ///< tokens that windows share with the one before
+  std::optional<std::size_t> dimensions;  ///< else as ModelInfo::dimensions
   std::stop_token stop;  ///< Error{cancelled} soon after it is triggered; rows written until then stay
   bool wait = true;      ///< false: Error{busy} at once where every workspace is in use
   /// Told of every step while the call runs; for `nybble profile`, whose interface is not public.
@@ -134,50 +167,10 @@ struct EncodeReport {
   std::size_t tokens = 0;         ///< computed, special tokens included
   std::size_t folded = 0;         ///< texts of the same tokens as an earlier one, whose rows they got
   std::size_t cut = 0;            ///< texts cut to max_tokens
+  std::size_t windows = 0;        ///< of all texts, where EncodeOptions::chunk is set
   std::size_t invalid_texts = 0;  ///< texts with invalid UTF-8
   std::size_t invalid_parts = 0;  ///< parts of them replaced by U+FFFD
   std::size_t first_invalid = 0;  ///< index of the first such text
-};
-
-/// A text as encode() and tokenize() read it.
-struct Utf8Text {
-  std::string text;
-  std::size_t invalid_parts = 0;       ///< replaced by U+FFFD
-  std::size_t first_invalid_byte = 0;  ///< of the text as given
-};
-
-/// `text` with each maximal part that is no UTF-8 replaced by U+FFFD, as Python's decode("utf-8", "replace");
-/// nothing if all is UTF-8.
-NYBBLE_API std::optional<Utf8Text> repair_utf8(std::string_view text);
-
-/// The tokens of one text.
-struct Tokens {
-  std::vector<std::int32_t> ids;
-  std::vector<std::string>
-      tokens;  ///< names; of an unknown one the text that it stands for where it has no other
-  std::vector<std::pair<std::size_t, std::size_t>> offsets;  ///< [start, stop) bytes of the text as given
-  std::vector<std::int32_t> type_ids;
-  std::vector<std::int32_t> word_ids;  ///< -1 for special tokens
-  std::vector<std::uint8_t> special;   ///< 1 for tokens that stand for no part of the text
-  std::size_t invalid_parts = 0;       ///< parts of the text that were no UTF-8, read as U+FFFD
-  std::size_t first_invalid_byte = 0;
-};
-
-/// Turns texts into tokens, without a model's weights. Immutable; any number of threads may call it at once.
-class NYBBLE_API Tokenizer {
- public:
-  /// Reads tokenizer.json in a model folder; `model` as in Model::load().
-  static Tokenizer load(std::string_view model = {});
-  /// Never pads; cuts to max_tokens unless that is 0.
-  Tokens tokenize(std::string_view text, std::size_t max_tokens = 0) const;
-  Tokens tokenize_pair(std::string_view first, std::string_view second, std::size_t max_tokens = 0) const;
-  /// The text that ids stand for, as the decoder in tokenizer.json writes it. Ids that are no token are
-  /// passed over, special tokens unless `special`.
-  std::string decode(std::span<const std::int32_t> ids, bool special = false) const;
-
- private:
-  struct Impl;
-  std::shared_ptr<const Impl> impl_;
 };
 
 /// An encoder, ready to run. Immutable; any number of threads may call it at once. Copies share one model.
@@ -189,8 +182,9 @@ class NYBBLE_API Model {
 
   const ModelInfo& info() const;
 
-  /// Writes one row of info().hidden floats a text to `rows` (texts.size() × hidden). Throws bad_input where
-  /// `rows` has another size. For Output::embedding only; so is encode_pairs.
+  /// Writes one row of info().dimensions floats a text to `rows` (texts.size() × dimensions). Throws
+  /// bad_input where `rows` has another size. For outputs of one row a text only; so is encode_pairs, which
+  /// knows no prompt and no windows.
   EncodeReport encode(std::span<const std::string_view> texts, std::span<float> rows,
                       const EncodeOptions& options = {}) const;
   EncodeReport encode_pairs(std::span<const std::pair<std::string_view, std::string_view>> pairs,
@@ -198,20 +192,26 @@ class NYBBLE_API Model {
 
   /// Sequences of ids laid end to end; sequence i is ids[cu_seqlens[i]] .. ids[cu_seqlens[i+1]-1],
   /// cu_seqlens[0] = 0. Nothing is added or cut: an id outside the vocabulary or an empty sequence is
-  /// bad_input, more ids than positions is too_long. `rows` has a row a sequence, or for Output::tokens a row
-  /// an id. `type_ids`: empty (all 0) or one an id.
+  /// bad_input, more ids than positions is too_long. `rows` has a row a sequence, or an id where the output
+  /// is one row a token. `type_ids`: empty (all 0) or one an id.
   EncodeReport encode_ids(std::span<const std::int32_t> ids, std::span<const std::int32_t> cu_seqlens,
                           std::span<float> rows, std::span<const std::int32_t> type_ids = {},
                           const EncodeOptions& options = {}) const;
 
   /// Any number of texts in constant memory: `next` fills in the next text and returns true, or false at the
-  /// end; `row` receives the rows in order. Both are called from this thread.
+  /// end; `row` receives the row of each in order, or where the output is one row a token its rows, end to
+  /// end. Both are called from this thread.
   EncodeReport encode_stream(const std::function<bool(std::string& text)>& next,
                              const std::function<void(std::size_t index, std::span<const float> row)>& row,
                              const EncodeOptions& options = {}) const;
 
   /// The tokens that encode() would compute for a text.
   Tokens tokenize(std::string_view text) const;
+  /// The same where it is cut in windows, or otherwise than on the right; one window unless `chunk` is set.
+  std::vector<Window> windows(std::string_view text, const EncodeOptions& options) const;
+
+  /// The name of a token of the vocabulary; empty if there is none.
+  std::string token(std::int32_t id) const;
 
   /// The plan, a line a step: operation, shapes, weight format, kernel or primitive, bytes, share of the
   /// multiplications.
@@ -222,34 +222,5 @@ class NYBBLE_API Model {
  private:
   std::shared_ptr<const runtime::LoadedModel> impl_;
 };
-
-// ---- the machine ----
-
-struct InstructionSet {
-  std::string name;
-  bool compiled = false, runnable = false;
-  bool active = false;  ///< what a model loaded now without LoadOptions::isa uses
-  std::string needs;
-};
-
-/// Best first. Throws bad_input if $NYBBLE_ISA names none that can run.
-NYBBLE_API std::vector<InstructionSet> instruction_sets();
-
-struct Machine {
-  std::string cpu;
-  struct Cache {
-    int level;
-    std::string type;
-    std::size_t bytes;
-    int shared_by;
-  };
-  std::vector<Cache> caches;
-  int online_cpus = 1, affinity_cpus = 1;
-  double quota_cpus = 0;     ///< 0: no limit
-  std::string quota_source;  ///< the file that sets the limit
-  int threads = 1;           ///< what follows for LoadOptions::threads = 0
-};
-
-NYBBLE_API Machine machine();
 
 }  // namespace nybble

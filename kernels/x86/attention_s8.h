@@ -111,11 +111,13 @@ inline void bias_and_mask(const AttentionArgs& args, int row, int key, int count
   for (int i = seen.end > key ? seen.end - key : 0; i < count; ++i) scores[i] = -__builtin_inff();
 }
 
-/// Whether a score is NaN or +infinity.
+/// Whether one of `count` scores, a multiple of 16, is NaN or +infinity.
+template <class V>
 inline bool has_unusable(const float* scores, int count) {
-  bool found = false;
-  for (int i = 0; i < count; ++i) found |= !(scores[i] < __builtin_inff());
-  return found;
+  V found = V::set(0.0F);
+  for (int i = 0; i < count; i += 16)
+    found = V::select(V::less(V::load(scores + i), V::set(__builtin_inff())), found, V::set(1.0F));
+  return V::largest(found) > 0;
 }
 
 /// The maxima of Rows rows of scores of `count` keys, to `to`, of 8.
@@ -167,6 +169,39 @@ template <class L, class Form, bool Whole>
       }
     }
   }
+}
+
+/// weigh_block of up to kLanes keys, four rows side by side: those after `rows` hold anything.
+template <class L>
+[[gnu::noinline]] void weigh_few_keys(float* scores, int rows, const float* largest) {
+  using Float = typename L::Float;
+  auto* to = reinterpret_cast<std::byte*>(scores);
+  for (int r = 0; r < rows; r += 4) {
+    Float w[4];
+#pragma GCC unroll 4
+    for (int i = 0; i < 4; ++i) {
+      w[i] = L::subtract(L::load_floats(scores + (r + i) * kKeysOfBlock), L::set(largest[r + i]));
+    }
+    L::weigh(kExp2Of255, w, 0x1p+23F);
+#pragma GCC unroll 4
+    for (int i = 0; i < 4; ++i) {
+      const Float row[4] = {w[i], L::set(0.0F), L::set(0.0F), L::set(0.0F)};
+      L::store(to + (r + i) * kKeysOfBlock, L::pack_bytes(row));
+    }
+  }
+}
+
+/// Weights of `all` keys for `rows` rows.
+template <class L, class Form>
+inline void weigh_rows(float* scores, int rows, int all, const float* largest) {
+  constexpr int kBlock = kAttentionS8Rows * kKeysOfBlock;  // floats
+  if constexpr (Form::kByteWeights && L::kLanes == 16) {
+    if (all <= L::kLanes) return weigh_few_keys<L>(scores, rows, largest);
+  }
+  for (; all >= kKeysOfBlock; all -= kKeysOfBlock, scores += kBlock) {
+    weigh_block<L, Form, true>(scores, rows, kKeysOfBlock, largest);
+  }
+  if (all > 0) weigh_block<L, Form, false>(scores, rows, all, largest);
 }
 
 /// The sums of Rows rows' weights over `blocks` blocks, as they are stored, to `to`, of 8.
@@ -364,20 +399,13 @@ inline void integer_attention_rows(const AttentionArgs& args, const IntegerScrat
     const bool is_cut = args.bias != nullptr || args.window >= 0 || key + count > args.length;
     for (int r = 0; r < Rows; ++r) {
       if (is_cut) bias_and_mask<V>(args, row + r, key, count, scores + r * kKeysOfBlock);
-      if (is_checked[r]) bad[r] |= has_unusable(scores + r * kKeysOfBlock, count);
+      if (is_checked[r]) bad[r] |= has_unusable<V>(scores + r * kKeysOfBlock, count);
     }
   }
   alignas(64) float largest[8], inverses[8];
   alignas(64) std::int32_t masses[8];
   largest_scores<L, Rows>(s.scores, all, largest);
-  for (int i = 0; i < blocks; ++i) {
-    const int left = all - i * kKeysOfBlock;
-    if (left >= kKeysOfBlock) {
-      weigh_block<L, Form, true>(s.scores + i * kBlock, Rows, left, largest);
-    } else {
-      weigh_block<L, Form, false>(s.scores + i * kBlock, Rows, left, largest);
-    }
-  }
+  weigh_rows<L, Form>(s.scores, Rows, all, largest);
   weight_sums<L, Form, Rows>(s.scores, blocks, masses);
   // In the wide form each word is 32768 too small: their sum is above -2^31.
   const double lack = Form::kWide ? 32768.0 * kKeysOfBlock * blocks : 0;

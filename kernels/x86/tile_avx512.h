@@ -458,8 +458,8 @@ template <auto Level>
   grouped ? fetch_lines<_MM_HINT_T1>(next, trailer) : fetch_lines<_MM_HINT_T0>(next, trailer);
 }
 
-/// Whether tiles of 64 columns pass over a panel: all of them full or a row short. Two passes fetch too little
-/// of the next panel (12 tokens of MiniLM: 2 % slower).
+/// Whether tiles of 64 columns pass over a panel: all of them full or a row short. Two passes fetch too
+/// little of the next panel (12 tokens of MiniLM: 2 % slower).
 template <class Tiles>
 constexpr bool fits_wide(const GemmArgs& args) {
   constexpr int kRows = Tiles::kWideRows;

@@ -132,7 +132,7 @@ class Damaged(ProgramTest):
 
     def test_a_wrong_value_in_the_other_files_is_named(self):
         for name, key, value, *parts in (
-                ("1_Pooling/config.json", "pooling_mode", "max", "max", "mean", "cls"),
+                ("1_Pooling/config.json", "pooling_mode", "median", "median", "mean", "cls"),
                 ("1_Pooling/config.json", "pooling_mode", 3),
                 ("sentence_bert_config.json", "max_seq_length", "many"),
                 ("sentence_bert_config.json", "max_seq_length", -1),
@@ -151,7 +151,8 @@ class Damaged(ProgramTest):
                 self.assert_refused(self.change_json(name, **{key: value}), name, key, *parts)
 
     def test_an_unknown_module_is_named(self):
-        for change, *parts in (({"type": "sentence_transformers.models.Dense"}, "Dense"),
+        for change, *parts in (({"type": "sentence_transformers.models.CNN"}, "CNN", "Dense"),
+                               ({"type": "custom_st.Pooling"}, "custom_st", "Pooling"),
                                ({"path": "../elsewhere"}, "path"), ({"type": 4}, "type"), ({"path": "/etc"}, "path")):
             model = self.copy_model()
             modules = json.loads((model / "modules.json").read_text())

@@ -29,8 +29,25 @@ void read_modules(const nlohmann::json& value) {
 void read_each(const nlohmann::json& value) {
   read_modules(value);
   read(value, [](const auto& config) { runtime::parse_pooling(config); });
-  read(value, [](const auto& config) { runtime::check_normalize(config); });
-  read(value, [](const auto& config) { runtime::check_model_options(config); });
+  for (const char* type : {"Dense", "Normalize", "LayerNorm"}) {
+    for (const runtime::Level level : {runtime::Level::tokens, runtime::Level::embedding}) {
+      read(value, [&](const auto& config) {
+        runtime::parse_head_module({type, "1_Module"}, 1, config, level);
+      });
+    }
+  }
+  read(value, [](const auto& config) { runtime::parse_sparse_pooling(config); });
+  read(value, [](const auto& config) { runtime::parse_pylate(config); });
+  read(value, [](const auto& config) { runtime::parse_artifact_metadata(config); });
+  read(value, [](const auto& config) {
+    runtime::MultiVector multi_vector;
+    runtime::take_transformer_options(config, multi_vector);
+    runtime::take_mask(config, multi_vector);
+  });
+  read(value, [](const auto& config) {
+    runtime::SentenceTransformers st;
+    runtime::take_model_options(config, st);
+  });
   read(value, [](const auto& config) {
     const auto length = runtime::parse_transformer_options(config).max_seq_length;
     fuzz::require(!length || length->tokens > 0);

@@ -26,7 +26,7 @@ using Imported = std::optional<graph::ImportedModel>;
 Imported import_with(const nlohmann::json& config, const graph::TensorTable& tensors, bool per_token) {
   Imported model;
   graph::ImportTarget target;
-  target.pooling = graph::PoolMode::cls;
+  target.pooling = {graph::PoolMode::cls};
   target.normalize = true;
   target.per_token = per_token;
   fuzz::fails_in_one_sentence("x: ", [&] {
@@ -95,7 +95,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (config.is_discarded()) return 0;
   import_with(config, {}, false);
   const graph::TensorTable tensors = tensors_of(config);
-  for (const char* prefix : {"", "bert.", "roberta.", "distilbert."}) {
+  for (const char* prefix : {"", "bert.", "roberta.", "distilbert.", "deberta.", "model.", "new."}) {
     for (const bool per_token : {false, true}) {
       const Imported model = import_with(config, prefixed(tensors, prefix), per_token);
       if (model && model->graph.nodes.size() <= kMostNodes) check(*model);

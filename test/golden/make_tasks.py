@@ -98,42 +98,52 @@ def special_tokens(kind):
 
 def write_tokenizer_config(folder, kind):
     write_json(folder / "tokenizer_config.json", special_tokens(kind) | {
-        "model_max_length": 76, "tokenizer_class": "PreTrainedTokenizerFast"})
+        "model_input_names": input_names(kind), "model_max_length": 76, "tokenizer_class": "PreTrainedTokenizerFast"})
+
+
+def input_names(kind):
+    return ["input_ids", "token_type_ids", "attention_mask"] if kind in ("word_piece", "albert") else [
+        "input_ids", "attention_mask"]
 
 
 # ---- logits ----
-
-def write_logits(folder, models, kind, types):
-    """ids.jsonl; sequence.npy [sequences][labels], token.npy [tokens][labels], masked.npy [tokens of the last sequence]
-    [vocabulary]: in double precision, rounded to float32."""
-    tokenizer = tokenizer_of(kind)
-    encodings = [tokenizer.encode(text) for text in TEXTS] + [tokenizer.encode(*pair) for pair in PAIRS[::-1]]
-    rows = [{"ids": e.ids, "type_ids": e.type_ids if types else [0] * len(e.ids)} for e in encodings]
-    golden = folder / "golden"
-    golden.mkdir()
-    (golden / "ids.jsonl").write_text("".join(json.dumps(row, separators=(",", ":")) + "\n" for row in rows))
-    found = {"sequence": [], "token": [], "masked": []}
-    for (name, logits), model in zip(found.items(), models):
-        model = model.double().eval()
-        for row in rows[-1:] if name == "masked" else rows:
-            more = {"token_type_ids": torch.tensor([row["type_ids"]])} if types else {}
-            ids = torch.tensor([row["ids"]])
-            with torch.no_grad():
-                logits.append(model(input_ids=ids, attention_mask=torch.ones_like(ids), **more).logits[0])
-    for name, logits in found.items():
-        logits = torch.stack(logits) if name == "sequence" else torch.cat(logits)
-        assert logits.dtype == torch.float64 and torch.isfinite(logits).all()
-        numpy.save(golden / f"{name}.npy", logits.to(torch.float32).numpy())
-
-
-# ---- pipelines ----
 
 def lines(path, rows):
     path.write_text("".join(json.dumps(row, separators=(",", ":"), default=float) + "\n" for row in rows))
 
 
+def write_logits(folder, models, kind, types):
+    """texts.jsonl; sequence.npy [texts and pairs][labels], token.npy [tokens of the texts, special ones too][labels],
+    masked.npy [masks of the last text][vocabulary]: in double precision, rounded to float32."""
+    tokenizer = tokenizer_of(kind)
+    masked = MASKED[1].replace("{}", special_tokens(kind)["mask_token"])
+    texts = [(text,) for text in TEXTS] + PAIRS + [(masked,)]
+    golden = folder / "golden"
+    golden.mkdir()
+    lines(golden / "texts.jsonl", [dict(zip(("text", "text_pair"), text)) for text in texts])
+
+    def logits(model, text):
+        encoding = tokenizer.encode(*text)
+        ids = torch.tensor([encoding.ids])
+        more = {"token_type_ids": torch.tensor([encoding.type_ids])} if types else {}
+        with torch.no_grad():
+            return model(input_ids=ids, attention_mask=torch.ones_like(ids), **more).logits[0], ids[0]
+
+    sequence, token, mask = [model.double().eval() for model in models]
+    of_masks, ids = logits(mask, texts[-1])
+    found = {"sequence": torch.stack([logits(sequence, text)[0] for text in texts]),
+             "token": torch.cat([logits(token, text)[0] for text in texts if len(text) == 1]),
+             "masked": of_masks[ids == tokenizer.token_to_id(special_tokens(kind)["mask_token"])]}
+    for name, values in found.items():
+        assert values.dtype == torch.float64 and torch.isfinite(values).all() and len(values) > 1
+        numpy.save(golden / f"{name}.npy", values.to(torch.float32).numpy())
+
+
+# ---- pipelines ----
+
 def write_pipelines(folder, classes, kind):
-    tokenizer = PreTrainedTokenizerFast(tokenizer_file=str(folder / "tokenizer.json"), **special_tokens(kind))
+    tokenizer = PreTrainedTokenizerFast(tokenizer_file=str(folder / "tokenizer.json"),
+                                        model_input_names=input_names(kind), **special_tokens(kind))
     model = lambda cls: cls.from_pretrained(folder, dtype=torch.float32).eval()
     golden = folder / "golden"
 

@@ -1,7 +1,7 @@
 """Encoders that transformers does not have, in double precision and in few lines: GTE-new (Zhang et al. 2024,
 arXiv:2407.19669), Jina-BERT-v2 (Günther et al. 2023, arXiv:2310.19923) and NomicBERT with the options of its published
 configuration (Nussbaum et al. 2024, arXiv:2402.01613). No official runner was at hand: these follow the papers and what
-public implementations of the published folders do. make_rotary.py checks the parts that they share on NomicBERT's usual
+public implementations of the published folders do. make_families_rotary.py checks the parts that they share on NomicBERT's usual
 form, against transformers.
 
 Each takes the tensors as the published files name them and config.json as published, and gives run(ids, type_ids) ->
@@ -120,10 +120,13 @@ def nomic_bert(tensors, config):
     heads, epsilon = config["n_head"], config["layer_norm_epsilon"]
     activation = {"swiglu": functional.silu, "geglu": functional.gelu}[config["activation_function"]]
     dim = int(config["n_embd"] // heads * config["rotary_emb_fraction"])
-    frequencies = inverse_frequencies(dim, config["rotary_emb_base"])
+    stretch, trained = config["rotary_scaling_factor"], config["max_trained_positions"]
 
     def turn(x):
-        return rotate(x, frequencies, config["rotary_emb_interleaved"])
+        theta = config["rotary_emb_base"]
+        if stretch and x.shape[1] > trained:  # by the length at hand ("dynamic" scaling)
+            theta *= (stretch * x.shape[1] / trained - (stretch - 1)) ** (dim / (dim - 2))
+        return rotate(x, inverse_frequencies(dim, theta), config["rotary_emb_interleaved"])
 
     def layer(name, x):
         q, k, v = (by_head(part, heads) for part in linear(tensors, name + "attn.Wqkv", x).chunk(3, -1))

@@ -43,7 +43,7 @@ std::string expected(const std::string& key, const std::string& what, const std:
 
 TEST_CASE("A BERT of one layer becomes this graph") {
   const json config = tiny_bert_config(1);
-  const Graph graph = import_tiny(config, bert_tensors(config), {PoolMode::mean, true, false}).graph;
+  const Graph graph = import_tiny(config, bert_tensors(config), {.normalize = true}).graph;
   const std::string text = print(graph);
   REQUIRE(
       text.substr(text.find("%embeddings.sum")) ==
@@ -91,12 +91,12 @@ TEST_CASE("The target chooses pooling, normalization and rows of tokens") {
     const std::string text = print(import_tiny(config, bert_tensors(config), target).graph);
     return text.substr(text.find('\n', text.find("%embeddings : ")) + 1);
   };
-  REQUIRE(tail({PoolMode::mean, false, false}) ==
+  REQUIRE(tail({}) ==
           "%pooled : f32[sequences,8] = pool(%embeddings) {mode = \"mean\"}\noutput embedding = %pooled\n");
-  REQUIRE(tail({PoolMode::cls, false, false}) ==
+  REQUIRE(tail({.pooling = {PoolMode::cls}}) ==
           "%pooled : f32[sequences,8] = pool(%embeddings) {mode = \"cls\"}\noutput embedding = %pooled\n");
-  REQUIRE(tail({PoolMode::mean, false, true}) == "output tokens = %embeddings\n");
-  REQUIRE(tail({PoolMode::mean, true, true}) ==
+  REQUIRE(tail({.per_token = true}) == "output tokens = %embeddings\n");
+  REQUIRE(tail({.normalize = true, .per_token = true}) ==
           "%normalized : f32[tokens,8] = l2_normalize(%embeddings)\noutput tokens = %normalized\n");
 }
 

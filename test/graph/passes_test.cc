@@ -456,6 +456,42 @@ TEST_CASE("fuse_linear_quantization lets a linear with an activation make codes"
               tail);
 }
 
+TEST_CASE("fuse_gate_quantization lets a linear with a gate behind it make codes") {
+  const std::string head =
+      "input %x : f32[tokens,4]\nweight %w : f32[8,4] = \"w\"\nweight %v : f32[4,4] = \"v\"\n%x.u8 : "
+      "u8_rows[tokens,4] = quantize_rows(%x)\n";
+  const std::string tail = "%z : f32[tokens,4] = linear(%y.u8, %v) {format = \"int5\"}\noutput o = %z\n";
+  const std::string up_first = GENERATE("0", "1");
+  REQUIRE(after(fuse_gate_quantization,
+                head + "%both : f32[tokens,8] = linear(%x.u8, %w) {format = \"int5\"}\n" +
+                    "%y : f32[tokens,4] = gate(%both) {kind = \"silu\", up_first = " + up_first + "}\n" +
+                    "%y.u8 : u8_rows[tokens,4] = quantize_rows(%y)\n" + tail) ==
+          head +
+              "%y.u8 : u8_rows[tokens,4] = linear(%x.u8, %w) {format = \"int5\", gate = \"silu\", result = "
+              "\"u8_rows\", up_first = " +
+              up_first + "}\n" + tail);
+}
+
+TEST_CASE(
+    "fuse_gate_quantization leaves alone what others read, and linears of floats or with an activation") {
+  const std::string head =
+      "input %x : f32[tokens,4]\nweight %w : f32[8,4] = \"w\"\nweight %v : f32[4,4] = \"v\"\n%x.u8 : "
+      "u8_rows[tokens,4] = quantize_rows(%x)\n";
+  const std::string linear = "%both : f32[tokens,8] = linear(%x.u8, %w) {format = \"int8\"}\n";
+  const std::string tail =
+      "%y : f32[tokens,4] = gate(%both) {kind = \"silu\", up_first = 0}\n"
+      "%q : u8_rows[tokens,4] = quantize_rows(%y)\n"
+      "%z : f32[tokens,4] = linear(%q, %v) {format = \"int8\"}\noutput o = %z\n";
+  REQUIRE(unchanged(fuse_gate_quantization, head + linear + tail + "output p = %y\n"));
+  REQUIRE(unchanged(fuse_gate_quantization, head + linear + tail + "output p = %both\n"));
+  REQUIRE(unchanged(fuse_gate_quantization,
+                    head + "%both : f32[tokens,8] = linear(%x, %w) {format = \"f32\"}\n" + tail));
+  REQUIRE(unchanged(
+      fuse_gate_quantization,
+      head + "%both : f32[tokens,8] = linear(%x.u8, %w) {activation = \"relu\", format = \"int8\"}\n" +
+          tail));
+}
+
 TEST_CASE("fuse_linear_quantization leaves alone what others read, and linears without an activation") {
   const std::string head =
       "input %x : f32[tokens,4]\nweight %w : f32[4,4] = \"w\"\n%x.u8 : u8_rows[tokens,4] = "
@@ -470,6 +506,11 @@ TEST_CASE("fuse_linear_quantization leaves alone what others read, and linears w
                     head + active + "%s : f32[tokens,4] = l2_normalize(%y)\noutput p = %s\n" + tail));
   REQUIRE(unchanged(fuse_linear_quantization,
                     head + "%y : f32[tokens,4] = linear(%x.u8, %w) {format = \"int8\"}\n" + tail));
+  // sigmoid(0) is not 0.
+  REQUIRE(unchanged(
+      fuse_linear_quantization,
+      head + "%y : f32[tokens,4] = linear(%x.u8, %w) {activation = \"sigmoid\", format = \"int8\"}\n" +
+          tail));
   REQUIRE(unchanged(
       fuse_linear_quantization,
       head + "%y : f32[tokens,4] = linear(%x, %w) {activation = \"relu\", format = \"f32\"}\n" + tail));
@@ -525,7 +566,7 @@ TEST_CASE("An unknown pass is an error that names those there are") {
   const std::string sentence =
       "there is no pass 'fuse_all'; there are prune_unread_rows, merge_qkv, fuse_bias, fuse_activation, "
       "fuse_residual_layernorm, assign_formats, integer_attention, fuse_norm_quantization, "
-      "fuse_linear_quantization, copy_outputs, remove_dead_nodes";
+      "fuse_linear_quantization, fuse_gate_quantization, copy_outputs, remove_dead_nodes";
   REQUIRE(sentence_of(ErrorCode::bad_input, [] { check_pass_name("fuse_all"); }) == sentence);
   Graph graph = parse(kHead + "output o = %x\n");
   PassRun run;
@@ -544,7 +585,7 @@ TEST_CASE("Random graphs give every pass something to do") {
       pass.run(graph, {});
       changed += print(graph) != before;
     }
-    INFO(pass.name);
+    INFO(pass.name << " changed " << changed);
     REQUIRE((changed > 3 || pass.name == "remove_dead_nodes"));
   }
 }

@@ -15,7 +15,7 @@ namespace {
 Graph tiny_bert(int layers, PoolMode pooling = PoolMode::mean) {
   const nlohmann::json config = tiny_bert_config(layers);
   ImportTarget target;
-  target.pooling = pooling;
+  target.pooling = {pooling};
   return import_tiny(config, bert_tensors(config), target).graph;
 }
 
@@ -180,7 +180,7 @@ TEST_CASE("The observer sees each pass that ran, in order, and what it made") {
   REQUIRE(seen == std::vector<std::string>{"prune_unread_rows", "merge_qkv", "fuse_bias",
                                            "fuse_residual_layernorm", "assign_formats", "integer_attention",
                                            "fuse_norm_quantization", "fuse_linear_quantization",
-                                           "copy_outputs", "remove_dead_nodes"});
+                                           "fuse_gate_quantization", "copy_outputs", "remove_dead_nodes"});
   REQUIRE(last == print(graph));
 }
 

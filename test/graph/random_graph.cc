@@ -144,7 +144,17 @@ class Generator {
       x = add_node(graph_, Op::linear, name("l"), {codes, weights},
                    {{"format", std::string("int8")}, {"activation", activation()}});
     }
-    add(Op::quantize_rows, {x});
+    add(Op::quantize_rows, {below(4) == 0 && width(x) % 2 == 0 ? gated(x) : x});
+  }
+
+  /// A gate of codes times a weight, if there are codes; else of x.
+  ValueId gated(ValueId x) {
+    if (!quantized_.empty()) {
+      const ValueId codes = quantized_[below(quantized_.size())];
+      const ValueId weights = table(12, width(codes));
+      x = add_node(graph_, Op::linear, name("l"), {codes, weights}, {{"format", std::string("int8")}});
+    }
+    return add_node(graph_, Op::gate, name("g"), {x}, {{"kind", gate()}, {"up_first", flag()}});
   }
 
   std::string activation() {

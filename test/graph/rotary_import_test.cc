@@ -235,12 +235,19 @@ TEST_CASE(
     REQUIRE(text.find(part) != std::string::npos);
 }
 
-TEST_CASE("With a rotary_scaling_factor a NomicBERT's sequences end where its training did") {
+TEST_CASE("With a rotary_scaling_factor a NomicBERT's angles stretch beyond the lengths of its training") {
   json config = nomic_config();
-  config.update({{"n_positions", 8192}, {"max_trained_positions", 2048}});
-  REQUIRE(import_tiny(config, rotary_tensors(config)).sizes.positions == 8192);
+  config["max_trained_positions"] = 1024;
+  REQUIRE(graph_of(config).find("trained") == std::string::npos);
   config["rotary_scaling_factor"] = 2;
-  REQUIRE(import_tiny(config, rotary_tensors(config)).sizes.positions == 2048);
+  REQUIRE(
+      lines_of(graph_of(config), "layer.1.rotary") ==
+      "%layer.1.rotary : f32[tokens,24] = rotary(%layer.1.qkv) {head_dim = 4, heads = 4, interleaved = 0, "
+      "rotary_dim = 4, stretch = 2.0, theta = 1000.0, trained = 1024}\n");
+  REQUIRE(error_with(config, {{"rotary_emb_fraction", 0.5}}) ==
+          found("rotary_scaling_factor", "null where 2 values of a head are turned", "a number"));
+  REQUIRE(error_with(config, {{"rotary_scaling_factor", 0.5}}) ==
+          found("rotary_scaling_factor", "a number from 1 to 1e+06", "0.5"));
 }
 
 TEST_CASE("What a NomicBERT here does not have is one sentence") {

@@ -1,5 +1,6 @@
 // How far the functions of portable/functions.h are from the true ones, in long double, over dense grids. The
 // widths of the kernels compute the same bits (check_kernels), so one float at a time is enough.
+#include "kernels/log1p.h"
 #include "kernels/portable/functions.h"
 
 #include <algorithm>
@@ -119,6 +120,22 @@ TEST_CASE("tanh is within 3 ulp of itself") {
   CHECK(ulps < 3.0L);
   CHECK(tanh(F32x1{std::numeric_limits<float>::infinity()}).value == 1);
   CHECK(tanh(F32x1{-std::numeric_limits<float>::infinity()}).value == -1);
+}
+
+TEST_CASE("log1p_relu is within 2 ulp, 0 for what is not positive, and canonical for NaN") {
+  const auto error = [](float x) {
+    const long double truth = std::log1p(static_cast<long double>(x));
+    return std::fabs(log1p_relu(x) - truth) / ulp_at(truth);
+  };
+  const long double ulps =
+      std::max({worst(0.0F, 1.0F, error), worst(0.9F, 40.0F, error), worst(0.0F, 1e-3F, error),
+                worst(1.0F, std::numeric_limits<float>::max() / 2, error)});
+  INFO("log1p_relu: " << ulps << " ulp");
+  CHECK(ulps < 2.0L);
+  for (const float x : {0.0F, -0.0F, -1.0F, -1e30F, -std::numeric_limits<float>::infinity()})
+    CHECK(scalar::to_bits(log1p_relu(x)) == 0);
+  CHECK(log1p_relu(std::numeric_limits<float>::infinity()) == std::numeric_limits<float>::infinity());
+  CHECK(scalar::to_bits(log1p_relu(-std::numeric_limits<float>::quiet_NaN())) == 0x7FC00000);
 }
 
 TEST_CASE("erf, as gelu_erf holds it in its normal tail, is within 1 ulp of 1") {

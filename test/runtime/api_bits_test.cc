@@ -156,7 +156,7 @@ TEST_CASE("what a cls pool does not read changes no bit of its rows") {
     for (const int threads : {1, 2}) {
       LoadOptions options;
       options.threads = threads;
-      options.pooling = Pooling::cls;
+      options.pooling = {Pooling::cls};
       const Model pruned = load_golden(folder, options);
       options.disabled_passes = {"prune_unread_rows"};
       const Model whole = load_golden(folder, options);
@@ -183,7 +183,7 @@ TEST_CASE("equal texts of a call are computed once and have the bits that they h
           ++equal;
         }
       }
-      std::vector<float> rows(texts.size() * model.info().hidden), streamed;
+      std::vector<float> rows(texts.size() * model.info().dimensions), streamed;
       const EncodeReport report = model.encode(views(texts), rows);
       REQUIRE(equal >= 8);
       REQUIRE(report.folded == equal);
@@ -211,7 +211,7 @@ TEST_CASE("equal ids of other types are other sequences, and equal ones have the
     LoadOptions options;
     options.output = output;
     const Model model = load_golden("tiny-bert", options);
-    const std::size_t row = (output == Output::tokens ? 3 : 1) * model.info().hidden;
+    const std::size_t row = (output == Output::tokens ? 3 : 1) * model.info().dimensions;
     std::vector<float> rows(5 * row), alone(row);
     const EncodeReport report = model.encode_ids(ids, borders, rows, types);
     REQUIRE(report.folded == 2);
@@ -233,7 +233,7 @@ TEST_CASE("a text has the same bits in any order and beside any others") {
   std::mt19937 random(seed);
   for (const std::string& folder : kFolders) {
     const std::vector<std::string> texts = texts_of(folder);
-    const std::size_t hidden = load_golden(folder).info().hidden;
+    const std::size_t hidden = load_golden(folder).info().dimensions;
     const std::vector<float> expected = embed_alone(load_int8(folder, runnable_sets().front(), 1), texts);
     const Model model = load_int8(folder, runnable_sets().front(), 2, 100);
     for (int round = 0; round < 20; ++round) {
@@ -274,7 +274,7 @@ TEST_CASE("texts, ids and streams give the same bits") {
         [&](std::string& text) { return next < texts.size() && (text = texts[next++], true); },
         [&](std::size_t index, std::span<const float> row) {
           REQUIRE(index == received++);
-          REQUIRE(row.size() == model.info().hidden);
+          REQUIRE(row.size() == model.info().dimensions);
           streamed.insert(streamed.end(), row.begin(), row.end());
         });
     REQUIRE(report.texts == texts.size());
@@ -289,7 +289,7 @@ TEST_CASE("pairs have the same bits alone, together and as ids") {
                                                                             {"", "bad thing"},
                                                                             {"most of its", "lifetime"}};
   const Model model = load_int8("tiny-bert", runnable_sets().front(), 2);
-  const std::size_t hidden = model.info().hidden;
+  const std::size_t hidden = model.info().dimensions;
   std::vector<float> together(pairs.size() * hidden), alone(together.size()), of_ids(together.size());
   model.encode_pairs(pairs, together);
   const Model other = load_int8("tiny-bert", "scalar", 1, 1);
@@ -315,7 +315,7 @@ TEST_CASE("rows of tokens have the same bits alone and in any batch") {
       options.threads = batch_tokens == 1 ? 1 : 3;
       options.batch_tokens = batch_tokens;
       const Model model = load_golden("tiny-bert", options);
-      std::vector<float> rows(inputs.ids.size() * model.info().hidden);
+      std::vector<float> rows(inputs.ids.size() * model.info().dimensions);
       model.encode_ids(inputs.ids, inputs.cu_seqlens, rows, inputs.types);
       if (expected.empty()) expected = rows;
       INFO(isa << ", batch_tokens " << batch_tokens);
@@ -401,7 +401,7 @@ TEST_CASE("rows of integer weights are near the FP32 rows") {
     const std::vector<std::string> texts = texts_of(folder);
     const Model model = load_golden(folder, options);
     const std::vector<float> a = embed(model, texts), b = embed(load_golden(folder, f32), texts);
-    const std::size_t hidden = model.info().hidden;
+    const std::size_t hidden = model.info().dimensions;
     for (std::size_t i = 0; i < texts.size(); ++i) {
       const auto row = [&](const std::vector<float>& rows) {
         return rows.begin() + static_cast<std::ptrdiff_t>(i * hidden);

@@ -16,7 +16,7 @@ constexpr float kClose = 2e-5f;
 LoadOptions f32_options(Pooling pooling) {
   LoadOptions options;
   options.weights = Weights::f32;
-  options.pooling = pooling;
+  options.pooling = {pooling};
   options.normalize = false;
   options.threads = 2;
   return options;
@@ -34,7 +34,7 @@ float largest_difference(const std::vector<float>& found, const Matrix& expected
 }
 
 std::vector<float> encode(const Model& model, const Sequences& inputs, std::size_t rows) {
-  std::vector<float> out(rows * model.info().hidden, NAN);
+  std::vector<float> out(rows * model.info().dimensions, NAN);
   const EncodeReport report = model.encode_ids(inputs.ids, inputs.cu_seqlens, out, inputs.types);
   REQUIRE(report.texts == inputs.count());
   REQUIRE(report.tokens == inputs.ids.size());
@@ -119,7 +119,7 @@ TEST_CASE("a pair of texts has the reference's row") {
   const Matrix expected = read_npy(golden / "mean.npy");
   const Model model = load_golden("tiny-bert", f32_options(Pooling::mean));
   const std::vector<std::pair<std::string_view, std::string_view>> pairs = {{"null device", "a data sink"}};
-  std::vector<float> row(model.info().hidden);
+  std::vector<float> row(model.info().dimensions);
   model.encode_pairs(pairs, row);
   REQUIRE(largest_difference(row, {1, expected.columns, {expected.row(index), expected.row(index + 1)}}) <=
           kClose);
@@ -131,7 +131,7 @@ TEST_CASE("without an option, pooling and normalization are those of modules.jso
     LoadOptions options;
     options.weights = Weights::f32;
     const Model model = load_golden(folder, options);
-    REQUIRE(model.info().pooling == (folder == "tiny-bert" ? Pooling::mean : Pooling::cls));
+    REQUIRE(model.info().pooling == std::vector{folder == "tiny-bert" ? Pooling::mean : Pooling::cls});
     REQUIRE(model.info().normalize);
     const auto golden = golden_folder() / folder / "golden";
     const Sequences inputs = read_sequences(golden / "ids.jsonl");
@@ -146,7 +146,7 @@ TEST_CASE("without an option, pooling and normalization are those of modules.jso
     REQUIRE(largest_difference(encode(model, inputs, expected.rows), expected) <= kClose);
   }
   REQUIRE_FALSE(load_golden("micro-bert-prefixed").info().normalize);
-  REQUIRE(load_golden("micro-bert-prefixed").info().pooling == Pooling::mean);
+  REQUIRE(load_golden("micro-bert-prefixed").info().pooling == std::vector{Pooling::mean});
 }
 
 TEST_CASE("INT8 with any pass left out, but the one that says INT8, gives the same to the rounding of sums") {

@@ -85,7 +85,7 @@ using Ids = std::vector<std::int32_t>;
 
 EncodeReport encode_ids(const Model& model, const Ids& ids, const Ids& borders, std::size_t rows,
                         const Ids& types = {}) {
-  std::vector<float> out(rows * model.info().hidden);
+  std::vector<float> out(rows * model.info().dimensions);
   return model.encode_ids(ids, borders, out, types);
 }
 
@@ -343,20 +343,32 @@ TEST_CASE("borders that make no sense are refused") {
   REQUIRE_FAILURE(encode_ids(tiny(), ids, {0, 3, 3}, 2), bad_input, "sequence 1");
 }
 
-TEST_CASE("a model of token rows takes ids only") {
+TEST_CASE("a model of token rows gives no row a text, but rows to a stream") {
   LoadOptions options;
   options.output = Output::tokens;
   const Model model = load_golden("micro-bert", options);
   std::vector<float> row(40);
   const std::vector<std::string_view> texts = {"a"};
   const std::vector<std::pair<std::string_view, std::string_view>> pairs = {{"a", "b"}};
-  REQUIRE_FAILURE(model.encode(texts, row), bad_input, "encode", "Output::embedding");
-  REQUIRE_FAILURE(model.encode_pairs(pairs, row), bad_input, "encode_pairs", "Output::embedding");
-  REQUIRE_FAILURE(
-      model.encode_stream([](std::string&) { return false; }, [](std::size_t, std::span<const float>) {}),
-      bad_input, "encode_stream", "Output::embedding");
+  REQUIRE_FAILURE(model.encode(texts, row), bad_input, "encode", "one row a text");
+  REQUIRE_FAILURE(model.encode_pairs(pairs, row), bad_input, "encode_pairs", "one row a text");
   REQUIRE(encode_ids(model, {2, 5, 3}, {0, 3}, 3).tokens == 3);
   REQUIRE_FAILURE(encode_ids(model, {2, 5, 3}, {0, 3}, 1), bad_input, "rows");
+  const std::vector<std::int32_t> ids = model.tokenize("a null device").ids,
+                                  borders = {0, static_cast<std::int32_t>(ids.size())};
+  std::vector<float> expected(ids.size() * 40), found;
+  model.encode_ids(ids, borders, expected);
+  bool is_read = false;
+  model.encode_stream(
+      [&](std::string& text) {
+        text = "a null device";
+        return !std::exchange(is_read, true);
+      },
+      [&](std::size_t index, std::span<const float> rows) {
+        REQUIRE(index == 0);
+        found.assign(rows.begin(), rows.end());
+      });
+  REQUIRE(same_bits(found, expected));
 }
 
 // ---- busy and cancelled ----

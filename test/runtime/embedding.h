@@ -20,7 +20,7 @@ inline std::vector<std::string_view> views(const std::vector<std::string>& texts
 }
 
 inline std::vector<float> embed(const Model& model, const std::vector<std::string>& texts) {
-  std::vector<float> rows(texts.size() * model.info().hidden);
+  std::vector<float> rows(texts.size() * model.info().dimensions);
   model.encode(views(texts), rows);
   return rows;
 }

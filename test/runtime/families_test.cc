@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <catch2/catch.hpp>
 #include <cmath>
+#include <cstdio>
 #include <filesystem>
 #include <sstream>
 #include <string>
@@ -15,11 +16,18 @@ using namespace nybble::test;
 namespace {
 
 constexpr double kClose = 2e-5;
-// Of a folder's tokens. Twice the loss that was measured where it is greatest (electra-5: mean 0.99949, least
-// 0.99835; of disentangled attention, with codes for c2p and p2c as well, deberta-v2: least 0.99547). A
-// product of 8-bit rows and weights of normal values loses about 3.5e-5 of cosine: steps of 0.02 of their
-// deviation, whose error is 1/√12 of a step, in each of both; a folder has 8 to 32 of them in a row.
-constexpr double kMeanCosine = 0.9989, kLeastCosine = 0.994;
+/// Of a folder's tokens: twice the loss that was measured where it is greatest. A product of 8-bit rows and
+/// weights of normal values loses about 3.5e-5 of cosine: steps of 0.02 of their deviation, whose error is
+/// 1/√12 of a step, in each of both; a folder has 8 to 32 of them in a row.
+struct LeastCosines {
+  double mean, least;
+};
+// electra-5 has a mean of 0.99949; deberta-v2, with codes for its positions' terms as well, a least of
+// 0.99547.
+constexpr LeastCosines kPlain = {0.9989, 0.9909};
+// A gate's products of two normal values have longer tails, so that a block's range is wider for the same
+// values: nomic-bert-options has a mean of 0.99742, modernbert-5 a least of 0.98330.
+constexpr LeastCosines kGated = {0.9948, 0.9666};
 
 std::vector<std::string> families() {
   std::vector<std::string> names;
@@ -58,7 +66,7 @@ Sequences only(const Sequences& all, std::size_t i) {
 }
 
 std::vector<float> token_rows(const Model& model, const Sequences& inputs) {
-  std::vector<float> rows(inputs.ids.size() * model.info().hidden, NAN);
+  std::vector<float> rows(inputs.ids.size() * model.info().dimensions, NAN);
   model.encode_ids(inputs.ids, inputs.cu_seqlens, rows, inputs.types);
   return rows;
 }
@@ -165,9 +173,9 @@ TEST_CASE("FP32 gives every family's pooled rows, where a last layer makes first
       INFO(folder << (pooling == Pooling::cls ? ", cls" : ", mean"));
       LoadOptions options = tokens_in(Weights::f32);
       options.output = Output::embedding;
-      options.pooling = pooling;
+      options.pooling = {pooling};
       const Model model = load_golden(folder, options);
-      std::vector<float> rows(golden.inputs.count() * model.info().hidden, NAN);
+      std::vector<float> rows(golden.inputs.count() * model.info().dimensions, NAN);
       model.encode_ids(golden.inputs.ids, golden.inputs.cu_seqlens, rows, golden.inputs.types);
       REQUIRE(largest_difference(rows, pooled(golden, pooling)) <= kClose);
     }
@@ -220,11 +228,12 @@ TEST_CASE("INT8 gives every family the same bits on every instruction set") {
 TEST_CASE("INT8 keeps the direction of every family's rows") {
   for (const std::string& folder : families()) {
     const Golden golden(folder);
-    const Cosines found =
-        cosines(token_rows(load_golden(folder, tokens_in(Weights::int8)), golden.inputs), golden.hidden);
+    const Model model = load_golden(folder, tokens_in(Weights::int8));
+    const Cosines found = cosines(token_rows(model, golden.inputs), golden.hidden);
+    const LeastCosines& least = model.explain().find("gate_") == std::string::npos ? kPlain : kGated;
     INFO(folder << ": mean cosine " << found.mean << ", least " << found.least);
-    REQUIRE(found.mean >= kMeanCosine);
-    REQUIRE(found.least >= kLeastCosine);
+    REQUIRE(found.mean >= least.mean);
+    REQUIRE(found.least >= least.least);
   }
 }
 
@@ -267,5 +276,19 @@ TEST_CASE("INT8 runs every family's plan in fused steps on integers") {
     INFO(folder);
     REQUIRE(attentions >= model.info().layers);
     REQUIRE(norms >= model.info().layers);
+  }
+}
+
+TEST_CASE("the figures of every folder, for bench/report_models", "[.figures]") {
+  std::vector<std::string> folders = families();
+  folders.insert(folders.begin(), "tiny-bert");
+  for (const std::string& folder : folders) {
+    const Golden golden(folder);
+    const double error = largest_difference(
+        token_rows(load_golden(folder, tokens_in(Weights::f32)), golden.inputs), golden.hidden.values);
+    const Cosines found =
+        cosines(token_rows(load_golden(folder, tokens_in(Weights::int8)), golden.inputs), golden.hidden);
+    std::printf("figures %s %.9g %.9g %.9g\n", folder.c_str(), error, found.mean, found.least);
+    REQUIRE(std::isfinite(error));
   }
 }

@@ -23,7 +23,7 @@ struct FolderPlan {
              int threads)
       : folder(runtime::read_model_folder(path)), weights(folder.transformer_dir), scheduler(threads) {
     graph::ImportTarget target;
-    target.pooling = pooling;
+    target.pooling = {pooling};
     target.normalize = true;
     const graph::TensorTable tensors = weights.tensor_table();
     imported = graph::import_model(

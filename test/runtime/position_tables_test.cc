@@ -52,3 +52,25 @@ TEST_CASE("A distance bias read with a row stride of -1 is that of each query an
   REQUIRE(&tables.buckets("b", values, 2, 4) == &bias);
   REQUIRE(tables.alibi(4).of(1)[-3] == -3.0F / 16);
 }
+
+TEST_CASE("Frequencies fall from 1 by equal factors, and are divided by the node's factor") {
+  std::vector<float> plain(16), divided(16);
+  rotary_frequencies(10000, 1, plain);
+  rotary_frequencies(10000, 4, divided);
+  for (std::size_t i = 0; i < plain.size(); ++i) {
+    REQUIRE(static_cast<double>(plain[i]) ==
+            Approx(std::pow(10000.0, -static_cast<double>(i) / 16)).epsilon(1e-6));
+    REQUIRE(divided[i] == plain[i] / 4);
+  }
+  REQUIRE(plain[0] == 1);
+}
+
+TEST_CASE("Theta grows with the length of a sequence beyond the trained one, from there on") {
+  nybble::graph::Node node;
+  REQUIRE(RotaryStretch(node).theta(1000, 1 << 20, 64) == 1000);
+  node.attributes = {{"trained", std::int64_t{2048}}, {"stretch", 2.0}};
+  const RotaryStretch stretch(node);
+  REQUIRE(stretch.theta(1000, 1, 64) == 1000);
+  REQUIRE(stretch.theta(1000, 2048, 64) == 1000);
+  REQUIRE(stretch.theta(1000, 8192, 64) == Approx(1000 * std::pow(2.0 * 4 - 1, 64.0 / 62)));
+}

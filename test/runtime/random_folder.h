@@ -17,23 +17,32 @@ class RandomFolder {
  public:
   /// Writes config.json and FP32 weights of these sizes beside the tokenizer of test/golden/tiny-bert (1003
   /// tokens). Takes no memory to speak of itself.
-  RandomFolder(int layers, int hidden) {
-    nlohmann::json config = graph::test::tiny_bert_config(layers);
-    config["hidden_size"] = hidden;
-    config["num_attention_heads"] = hidden / 64;
-    config["intermediate_size"] = 4 * hidden;
-    config["vocab_size"] = 1003;
-    config["max_position_embeddings"] = 512;
+  RandomFolder(int layers, int hidden) : RandomFolder(bert_config(layers, hidden)) {}
+  /// The same with another config.json, and the tensors that it asks for.
+  RandomFolder(const nlohmann::json& config, const graph::TensorTable& tensors) {
     folder_.write("config.json", config.dump());
     std::filesystem::copy_file(golden_folder() / "tiny-bert/tokenizer.json",
                                folder_.path() / "tokenizer.json");
-    write_weights(graph::test::bert_tensors(config));
+    write_weights(tensors);
   }
 
   const std::filesystem::path& path() const { return folder_.path(); }
   std::size_t weight_bytes() const { return std::filesystem::file_size(path() / "model.safetensors"); }
 
  private:
+  explicit RandomFolder(const nlohmann::json& config)
+      : RandomFolder(config, graph::test::bert_tensors(config)) {}
+
+  static nlohmann::json bert_config(int layers, int hidden) {
+    nlohmann::json config = graph::test::tiny_bert_config(layers);
+    config["hidden_size"] = hidden;
+    config["num_attention_heads"] = hidden / 64;
+    config["intermediate_size"] = 4 * hidden;
+    config["vocab_size"] = 1003;
+    config["max_position_embeddings"] = 512;
+    return config;
+  }
+
   void write_weights(const graph::TensorTable& tensors) {
     nlohmann::json header;
     std::size_t at = 0;

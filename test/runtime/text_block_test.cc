@@ -39,13 +39,31 @@ using Ids = std::vector<std::int32_t>;
 
 constexpr std::size_t kMaxTokens = 20;
 
+TextForm form_of(std::size_t max_tokens) {
+  TextForm form;
+  form.max_tokens = max_tokens;
+  return form;
+}
+
+const TextForm kForm = form_of(kMaxTokens);
+
+Ids ids_of(const TokenizedText& text) {
+  const auto ids = text.sequences[0].ids;
+  return {ids.begin(), ids.end()};
+}
+
+Ids types_of(const TokenizedText& text) {
+  const auto types = text.sequences[0].types;
+  return {types.begin(), types.end()};
+}
+
 }  // namespace
 
 TEST_CASE("a block's texts become what each becomes alone, in order, whatever the threads") {
   const std::vector<std::string> texts = some_texts(100);
   for (const int threads : {1, 2, 7}) {
     const Scheduler scheduler(threads);
-    TextBlock block(micro(), scheduler, kMaxTokens, 1000, nullptr);
+    TextBlock block(micro(), scheduler, kForm, 1000, nullptr);
     for (int round = 0; round < 3; ++round) {
       // The views, and copies that the block keeps, of all, and of the last few in a block that was larger
       // before.
@@ -63,8 +81,9 @@ TEST_CASE("a block's texts become what each becomes alone, in order, whatever th
               valid.replace(valid.find('\xfe'), 2, "\uFFFD\uFFFD");
         const bool is_cut = micro().encode_ids(valid, kMaxTokens, ids, types);
         REQUIRE(text.is_cut == is_cut);
-        REQUIRE(Ids(text.ids.begin(), text.ids.end()) == ids);
-        REQUIRE(Ids(text.types.begin(), text.types.end()) == types);
+        REQUIRE(text.sequences.size() == 1);
+        REQUIRE(ids_of(text) == ids);
+        REQUIRE(types_of(text) == types);
         REQUIRE(text.invalid_texts == (repaired ? 1 : 0));
         REQUIRE(text.invalid_parts == (repaired ? 3 : 0));
         REQUIRE(!text.error);
@@ -77,7 +96,7 @@ TEST_CASE("a block's texts become what each becomes alone, in order, whatever th
 
 TEST_CASE("pairs and texts of one block do not mix") {
   const Scheduler scheduler(2);
-  TextBlock block(micro(), scheduler, kMaxTokens, 1000, nullptr);
+  TextBlock block(micro(), scheduler, kForm, 1000, nullptr);
   block.add_pair("the word", "another \xff word");
   block.add("the word");
   const std::string long_word(100, 'a');
@@ -85,7 +104,7 @@ TEST_CASE("pairs and texts of one block do not mix") {
   std::vector<Ids> types;
   std::vector<std::size_t> invalid, cut;
   block.tokenize([&](const TokenizedText& text) {
-    types.emplace_back(text.types.begin(), text.types.end());
+    types.push_back(types_of(text));
     invalid.push_back(text.invalid_texts);
     cut.push_back(text.is_cut);
   });
@@ -101,11 +120,12 @@ TEST_CASE("a text that the tokenizer refuses is told of in its turn") {
   for (const int threads : {1, 3}) {
     const Scheduler scheduler(threads);
     // One token leaves no room for the special tokens.
-    TextBlock block(micro(), scheduler, 1, 1000, nullptr);
+    const TextForm form = form_of(1);
+    TextBlock block(micro(), scheduler, form, 1000, nullptr);
     for (int i = 0; i < 1100; ++i) block.add("some text");
     int refused = 0;
     block.tokenize([&](const TokenizedText& text) {
-      REQUIRE(text.ids.empty());
+      REQUIRE(text.sequences.empty());
       REQUIRE(text.error);
       REQUIRE_THROWS_AS(std::rethrow_exception(text.error), Error);
       ++refused;
@@ -120,7 +140,8 @@ TEST_CASE("a text that the tokenizer refuses is told of in its turn") {
 
 TEST_CASE("a block is full when it makes about a batch, or keeps much that will be cut off") {
   const Scheduler scheduler(1);
-  TextBlock block(micro(), scheduler, 10, 100, nullptr);
+  const TextForm form = form_of(10);
+  TextBlock block(micro(), scheduler, form, 100, nullptr);
   const auto added_until_full = [&](const std::string& text, bool own) {
     int added = 0;
     for (; !block.is_full(); ++added) own ? block.add_own(text) : block.add(text);
@@ -139,7 +160,7 @@ TEST_CASE("an observer is told of every text once") {
   for (const int threads : {1, 4}) {
     const Scheduler scheduler(threads);
     Counter counter;
-    TextBlock block(micro(), scheduler, kMaxTokens, 1000, &counter);
+    TextBlock block(micro(), scheduler, kForm, 1000, &counter);
     for (const std::string& text : some_texts(100)) block.add_own(text);
     block.tokenize([](const TokenizedText&) {});
     REQUIRE(counter.texts == 100);

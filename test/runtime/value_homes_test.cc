@@ -20,7 +20,7 @@ Graph encoder(WeightFormat format, const std::set<std::string, std::less<>>& dis
   ImportTarget target;
   target.normalize = true;
   target.per_token = per_token;
-  target.pooling = pooling;
+  target.pooling = {pooling};
   Graph graph = test::import_tiny(config, test::bert_tensors(config), target).graph;
   PassRun run;
   run.settings.weights = format;

@@ -176,7 +176,7 @@ TEST_CASE("a whole model folder is read") {
   CHECK(model.transformer_dir == folder.path());
   CHECK(model.config.string("model_type") == "bert");
   CHECK(model.tokenizer_json == folder.path() / "tokenizer.json");
-  CHECK(model.st.pooling == graph::PoolMode::mean);
+  CHECK(model.st.pooling.modes.front() == graph::PoolMode::mean);
   CHECK(max_tokens(model, 512).tokens == 16);
 }
 
@@ -190,7 +190,7 @@ TEST_CASE("a model whose Transformer lies in a folder of its own is read from th
   const auto model = read_model_folder(folder.path());
   CHECK(model.transformer_dir == folder.path() / "0_Transformer");
   CHECK(model.tokenizer_json == folder.path() / "0_Transformer/tokenizer.json");
-  CHECK(model.st.pooling == graph::PoolMode::cls);
+  CHECK(model.st.pooling.modes.front() == graph::PoolMode::cls);
   CHECK(max_tokens(model, 512).tokens == 8);
 }
 
@@ -279,6 +279,13 @@ TEST_CASE("the length is max_seq_length, else the smaller of model_max_length an
   CHECK(max_tokens(with_lengths({}, std::numeric_limits<std::int64_t>::max()), 512).tokens == 512);
   CHECK(max_tokens(with_lengths({}, {}), 512).tokens == 512);
   CHECK(max_tokens(with_lengths({}, {}), 512).source == "config.json: usable positions");
+}
+
+TEST_CASE("a max_seq_length that counts the positions before the first token's means all usable ones") {
+  CHECK(max_tokens(with_lengths(514, {}), 512, 2).tokens == 512);
+  CHECK(max_tokens(with_lengths(513, 512), 512, 2).source == "config.json: usable positions");
+  CHECK(max_tokens(with_lengths(511, {}), 512, 2).tokens == 511);
+  CHECK(failure_of([] { max_tokens(with_lengths(515, {}), 512, 2); }).code == ErrorCode::unsupported_model);
 }
 
 TEST_CASE("a max_seq_length above the usable positions is refused with both") {

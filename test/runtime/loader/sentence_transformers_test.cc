@@ -2,6 +2,7 @@
 
 #include <catch2/catch.hpp>
 #include <limits>
+#include <sstream>
 
 #include "runtime/mapped_file.h"
 #include "test/runtime/loader/temporary_folder.h"
@@ -12,6 +13,8 @@ using nybble::test::failure_of;
 using nybble::test::TemporaryFolder;
 
 namespace {
+
+using Modes = std::vector<graph::PoolMode>;
 
 constexpr std::string_view kModulesBefore6 = R"([
   {"idx": 0, "name": "0", "path": "", "type": "sentence_transformers.models.Transformer"},
@@ -55,7 +58,7 @@ TEST_CASE("a folder as written before version 6 gives its pooling, normalization
   folder.write("tokenizer_config.json", R"({"model_max_length": 512})");
   const auto st = read_modules(folder.path());
   CHECK(st.has_modules);
-  CHECK(st.pooling == graph::PoolMode::mean);
+  CHECK(st.pooling.modes == Modes{graph::PoolMode::mean});
   CHECK(st.normalize);
   CHECK(st.transformer_path.empty());
   const auto lengths = read_length_limits(folder.path());
@@ -82,9 +85,8 @@ TEST_CASE("a folder as written by version 6 gives its pooling, normalization and
                R"({"default_prompt_name": null, "model_type": "SentenceTransformer",
     "prompts": {"document": "", "query": ""}, "similarity_fn_name": "cosine"})");
   const auto st = read_modules(folder.path());
-  CHECK(st.pooling == graph::PoolMode::cls);
+  CHECK(st.pooling.modes == Modes{graph::PoolMode::cls});
   CHECK(st.normalize);
-  check_model_options(folder.path());
   const auto lengths = read_length_limits(folder.path());
   CHECK_FALSE(lengths.max_seq_length);
   REQUIRE(lengths.model_max_length);
@@ -95,9 +97,8 @@ TEST_CASE("a folder without modules.json has mean pooling and no normalization")
   const TemporaryFolder folder;
   const auto st = read_modules(folder.path());
   CHECK_FALSE(st.has_modules);
-  CHECK(st.pooling == graph::PoolMode::mean);
+  CHECK(st.pooling.modes == Modes{graph::PoolMode::mean});
   CHECK_FALSE(st.normalize);
-  check_model_options(folder.path());
   CHECK_FALSE(read_length_limits(folder.path()).max_seq_length);
 }
 
@@ -105,30 +106,52 @@ TEST_CASE("the Transformer module may lie in a folder of its own") {
   const TemporaryFolder folder;
   folder.write(
       "modules.json",
-      R"([{"path":"0_Transformer","type":"a.Transformer"},{"path":"1_Pooling","type":"b.c.Pooling"}])");
+      R"([{"path":"0_Transformer","type":"sentence_transformers.models.Transformer"},{"path":"1_Pooling","type":"Pooling"}])");
   folder.write("1_Pooling/config.json", "{}");
   const auto st = read_modules(folder.path());
   CHECK(st.transformer_path == "0_Transformer");
   CHECK_FALSE(st.normalize);
-  CHECK(st.pooling == graph::PoolMode::mean);
+  CHECK(st.pooling.modes == Modes{graph::PoolMode::mean});
 }
 
-TEST_CASE("an unknown module is refused by its name") {
-  CHECK(modules_sentence(R"([{"path":"","type":"a.Transformer"},{"path":"1","type":"a.Pooling"},
-                             {"path":"2","type":"sentence_transformers.models.Dense"}])") ==
-        "m.json: module 2: \"type\": expected a module Transformer, Pooling or Normalize, found "
-        "\"sentence_transformers.models.Dense\"");
+TEST_CASE("an unknown module, or one of the folder's own code, is refused by its name") {
+  const std::string start =
+      ": \"type\": expected one of sentence-transformers' modules Transformer, MLMTransformer, Pooling, "
+      "Dense, "
+      "Normalize, LayerNorm, Dropout, MultiVectorMask, SpladePooling, found ";
+  CHECK(modules_sentence(R"([{"path":"","type":"Transformer"},{"path":"1","type":"Pooling"},
+                             {"path":"2","type":"sentence_transformers.models.CNN"}])") ==
+        "m.json: module 2" + start + "\"sentence_transformers.models.CNN\"");
+  CHECK(modules_sentence(R"([{"path":"","type":"custom_st.Transformer"}])") ==
+        "m.json: module 0" + start + "\"custom_st.Transformer\"");
   CHECK(modules_sentence(R"([{"path":""}])").find("found nothing") != std::string::npos);
 }
 
-TEST_CASE("modules in another order or number are refused with what was found") {
-  const std::string start = "m.json: expected the modules Transformer, Pooling and perhaps Normalize, found ";
-  CHECK(modules_sentence("[]") == start + "none");
-  CHECK(modules_sentence(R"([{"path":"","type":"a.Transformer"}])") == start + "Transformer");
-  CHECK(modules_sentence(R"([{"path":"","type":"Pooling"},{"path":"","type":"Transformer"}])") ==
-        start + "Pooling, Transformer");
-  CHECK(modules_sentence(R"([{"type":"Transformer"},{"type":"Normalize"}])") ==
-        start + "Transformer, Normalize");
+TEST_CASE("modules in an order that makes no embedding are refused with what was found") {
+  const std::string start =
+      ": expected the modules Transformer, Pooling and perhaps Dense and Normalize, or Transformer and "
+      "SpladePooling, "
+      "or Transformer, Dense and MultiVectorMask, found ";
+  const auto found = [&](const std::string& types) {
+    const TemporaryFolder folder;
+    nlohmann::json modules = nlohmann::json::array();
+    std::istringstream in(types);
+    for (std::string type; in >> type;) {
+      modules.push_back({{"type", type}, {"path", type}});
+      folder.write(type + "/config.json", R"({"out_features": 3})");
+    }
+    folder.write("modules.json", modules.dump());
+    const std::string sentence = sentence_of([&] { read_modules(folder.path()); });
+    const auto at = sentence.find(start);
+    CHECK(at != std::string::npos);
+    return at == std::string::npos ? sentence : sentence.substr(at + start.size());
+  };
+  CHECK(found("") == "none");
+  CHECK(found("Transformer") == "Transformer");
+  CHECK(found("Pooling Transformer") == "Pooling, Transformer");
+  CHECK(found("Transformer Normalize") == "Transformer, Normalize");
+  CHECK(found("Transformer Pooling Pooling") == "Transformer, Pooling, Pooling");
+  CHECK(found("Transformer SpladePooling Normalize") == "Transformer, SpladePooling, Normalize");
 }
 
 TEST_CASE("a modules.json that is not an array of modules is refused") {
@@ -148,34 +171,38 @@ TEST_CASE("a module path that leaves the folder is refused") {
   }
 }
 
-TEST_CASE("mean and cls are read in both layouts, and none set means mean") {
-  CHECK(parse_pooling(object(R"({"pooling_mode_cls_token":true,"pooling_mode_mean_tokens":false})")) ==
-        graph::PoolMode::cls);
-  CHECK(parse_pooling(object(R"({"pooling_mode_mean_tokens":true})")) == graph::PoolMode::mean);
-  CHECK(parse_pooling(object(R"({"pooling_mode_mean_tokens":false})")) == graph::PoolMode::mean);
-  CHECK(parse_pooling(object("{}")) == graph::PoolMode::mean);
-  CHECK(parse_pooling(object(R"({"pooling_mode":"mean"})")) == graph::PoolMode::mean);
-  CHECK(parse_pooling(object(R"({"pooling_mode":["cls"]})")) == graph::PoolMode::cls);
+TEST_CASE("poolings are read in both layouts, one or several, and none set means mean") {
+  using enum graph::PoolMode;
+  const auto modes = [](std::string_view text) { return parse_pooling(object(text)).modes; };
+  CHECK(modes(R"({"pooling_mode_cls_token":true,"pooling_mode_mean_tokens":false})") == Modes{cls});
+  CHECK(modes(R"({"pooling_mode_mean_tokens":true})") == Modes{mean});
+  CHECK(modes(R"({"pooling_mode_mean_tokens":false})") == Modes{mean});
+  CHECK(modes("{}") == Modes{mean});
+  CHECK(modes(R"({"pooling_mode":"mean"})") == Modes{mean});
+  CHECK(modes(R"({"pooling_mode":["cls"]})") == Modes{cls});
+  CHECK(modes(R"({"pooling_mode":["lasttoken","weightedmean","cls"]})") == Modes{last, weighted_mean, cls});
+  // Flags have one order, whatever that of the keys.
+  CHECK(modes(R"({"pooling_mode_mean_sqrt_len_tokens":true,"pooling_mode_max_tokens":true})") ==
+        Modes{max, mean_sqrt_len});
   // Where both layouts are mixed the newer key wins.
-  CHECK(parse_pooling(object(R"({"pooling_mode":"cls","pooling_mode_mean_tokens":true})")) ==
-        graph::PoolMode::cls);
+  CHECK(modes(R"({"pooling_mode":"cls","pooling_mode_mean_tokens":true})") == Modes{cls});
+  CHECK(parse_pooling(object("{}")).include_prompt);
+  CHECK_FALSE(parse_pooling(object(R"({"include_prompt":false})")).include_prompt);
 }
 
-TEST_CASE("other poolings, several at once and wrong types are refused by name") {
-  CHECK(pooling_sentence(R"({"pooling_mode_max_tokens":true})") ==
-        "c.json: \"pooling_mode_max_tokens\": expected the pooling mean or cls, found \"max\"");
-  CHECK(pooling_sentence(R"({"pooling_mode":"lasttoken"})") ==
-        "c.json: \"pooling_mode\": expected the pooling mean or cls, found \"lasttoken\"");
-  CHECK(
-      pooling_sentence(R"({"pooling_mode_cls_token":true,"pooling_mode_mean_tokens":true})") ==
-      "c.json: expected one pooling, found both \"pooling_mode_cls_token\" and \"pooling_mode_mean_tokens\"");
-  CHECK(pooling_sentence(R"({"pooling_mode":["mean","cls"]})") ==
-        "c.json: \"pooling_mode\": expected one pooling, found an array of 2");
-  CHECK(pooling_sentence(R"({"pooling_mode":7})") == "c.json: \"pooling_mode\": expected a string, found 7");
-  CHECK(pooling_sentence(R"({"pooling_mode":[]})") ==
-        "c.json: \"pooling_mode\": expected one pooling, found an array of 0");
+TEST_CASE("unknown poolings and wrong types are refused by name") {
+  const std::string names =
+      "c.json: \"pooling_mode\": expected one or several of the poolings cls, max, mean, "
+      "mean_sqrt_len_tokens, "
+      "weightedmean, lasttoken, found ";
+  CHECK(pooling_sentence(R"({"pooling_mode":"median"})") == names + "\"median\"");
+  CHECK(pooling_sentence(R"({"pooling_mode":["mean","median"]})") == names + "an array of 2");
+  CHECK(pooling_sentence(R"({"pooling_mode":7})") == names + "7");
+  CHECK(pooling_sentence(R"({"pooling_mode":[]})") == names + "an array of 0");
   CHECK(pooling_sentence(R"({"pooling_mode_cls_token":1})") ==
         "c.json: \"pooling_mode_cls_token\": expected true or false, found 1");
+  CHECK(pooling_sentence(R"({"include_prompt":"no"})") ==
+        "c.json: \"include_prompt\": expected true or false, found \"no\"");
 }
 
 TEST_CASE("a Pooling module without its configuration is an error that names the file") {
@@ -200,7 +227,6 @@ TEST_CASE("bad JSON in each configuration file is refused with file, line and co
     folder.write(name, "{\"a\":\n }");
     const auto sentence = sentence_of([&] {
       read_modules(folder.path());
-      check_model_options(folder.path());
       read_length_limits(folder.path());
     });
     CHECK(sentence.find(file.string() + ": line 2, column 2: expected valid JSON, found ") == 0);
@@ -208,25 +234,121 @@ TEST_CASE("bad JSON in each configuration file is refused with file, line and co
   }
 }
 
-TEST_CASE("a Normalize module that works on something else is refused") {
-  CHECK(sentence_of([] { check_normalize(object(R"({"module_input_name":"token_embeddings"})")); }) ==
-        "c.json: \"module_input_name\": expected \"sentence_embedding\", found \"token_embeddings\"");
+TEST_CASE("modules with weights say their width, activation and residual") {
+  const auto dense = [](std::string_view text) {
+    return parse_head_module({"Dense", "2_Dense"}, 2, object(text), Level::embedding);
+  };
+  const auto tanh = dense(R"({"in_features": 40, "out_features": 24})");
+  CHECK(tanh.outputs == 24);
+  CHECK(tanh.bias);
+  CHECK(tanh.activation == "tanh");
+  CHECK(tanh.tensors == "2_Dense/");
+  CHECK(tanh.residual == graph::HeadModule::Residual::none);
+  const auto plain = dense(R"({"in_features": 40, "out_features": 40, "bias": false, "use_residual": true,
+                               "activation_function": "torch.nn.modules.linear.Identity"})");
+  CHECK(plain.activation.empty());
+  CHECK_FALSE(plain.bias);
+  CHECK(plain.residual == graph::HeadModule::Residual::input);
+  CHECK(dense(R"({"in_features": 4, "out_features": 40, "use_residual": true})").residual ==
+        graph::HeadModule::Residual::projected);
 }
 
-TEST_CASE("options that would change the embedding are refused") {
-  const auto sentence = [](std::string_view text) {
-    return sentence_of([&] { check_model_options(object(text)); });
+TEST_CASE("a module that works on something else, or by another activation, is refused") {
+  const auto sentence = [](std::string type, std::string_view text, Level level = Level::embedding) {
+    return sentence_of([&] { parse_head_module({type, "m"}, 1, object(text), level); });
   };
-  CHECK(sentence(R"({"default_prompt_name":"query","prompts":{"query":"query: "}})") ==
-        "c.json: \"default_prompt_name\": expected null or an empty prompt: prompts are not put before "
-        "texts, found \"query\"");
-  CHECK(sentence(R"({"truncate_dim":64})") ==
-        "c.json: \"truncate_dim\": expected null: embeddings are not truncated, found 64");
+  CHECK(sentence("Normalize", R"({"module_input_name":"token_embeddings"})") ==
+        "c.json: \"module_input_name\": expected \"sentence_embedding\", found \"token_embeddings\"");
+  CHECK(sentence("Dense", R"({"out_features":3,"module_output_name":"x"})", Level::tokens) ==
+        "c.json: \"module_output_name\": expected \"token_embeddings\", found \"x\"");
+  CHECK(sentence("Dense", R"({"out_features":3,"activation_function":"torch.nn.modules.activation.Mish"})")
+            .find("c.json: \"activation_function\": expected one of torch.nn.modules.linear.Identity, ") ==
+        0);
+  CHECK(sentence("Dense", R"({"out_features":3,"activation_function":"mine.Tanh"})")
+            .find("found \"mine.Tanh\"") != std::string::npos);
+  CHECK(sentence("Dense", "{}") ==
+        "c.json: \"out_features\": expected a number from 1 to 65536, found nothing");
+  CHECK(sentence("Dense", R"({"out_features":0})") ==
+        "c.json: \"out_features\": expected a number from 1 to 65536, found 0");
+  CHECK(sentence("LayerNorm", R"({"dimension":3})", Level::tokens) ==
+        "c.json: expected LayerNorm after Pooling, found it before");
+}
+
+TEST_CASE("prompts, their default and dimensions are read, and refused by name where they are odd") {
+  const auto sentence = [](std::string_view text) {
+    return sentence_of([&] {
+      SentenceTransformers st;
+      take_model_options(object(text), st);
+    });
+  };
+  SentenceTransformers st;
+  take_model_options(object(R"({"default_prompt_name":"query","prompts":{"query":"query: ","empty":null},
+                                "truncate_dim":64,"model_type":"SentenceTransformer"})"),
+                     st);
+  CHECK(st.dimensions == 64);
+  CHECK(st.prompts.text(std::nullopt) == "query: ");
+  CHECK(st.prompts.text("empty").empty());
+  CHECK(sentence(R"({"default_prompt_name":"query","prompts":{"passage":""}})") ==
+        "c.json: \"default_prompt_name\": expected null or a name among the prompts, found \"query\"");
+  CHECK(sentence(R"({"truncate_dim":0})") ==
+        "c.json: \"truncate_dim\": expected null, or a number of at least 1 where the model pools, found 0");
   CHECK(sentence(R"({"model_type":"CrossEncoder"})") ==
         "c.json: \"model_type\": expected \"SentenceTransformer\", found \"CrossEncoder\"");
-  CHECK(sentence(R"({"prompts":[]})") == "c.json: \"prompts\": expected an object, found an array of 0");
-  check_model_options(object(R"({"default_prompt_name":"query","prompts":{"query":""}})"));
-  check_model_options(object(R"({"default_prompt_name":null,"prompts":{"query":"query: "}})"));
+  CHECK(sentence(R"({"prompts":[]})") == "c.json: prompts: expected a JSON object, found an array of 0");
+  CHECK(sentence(R"({"prompts":{"query":3}})") == "c.json: prompts: \"query\": expected a string, found 3");
+}
+
+TEST_CASE("sparse pooling is the greatest or the sum") {
+  CHECK(parse_sparse_pooling(object("{}")) == SparsePooling{});
+  CHECK(parse_sparse_pooling(object(R"({"pooling_strategy":"sum","activation_function":"log1p_relu"})")) ==
+        SparsePooling{true, true});
+  CHECK(sentence_of([] { parse_sparse_pooling(object(R"({"pooling_strategy":"mean"})")); }) ==
+        "c.json: \"pooling_strategy\": expected \"max\" or \"sum\", found \"mean\"");
+  CHECK(sentence_of([] { parse_sparse_pooling(object(R"({"activation_function":"gelu"})")); }) ==
+        "c.json: \"activation_function\": expected \"relu\" or \"log1p_relu\", found \"gelu\"");
+}
+
+TEST_CASE("PyLate's and Stanford's folders say what queries and documents have") {
+  const MultiVector pylate = parse_pylate(object(R"({"query_prefix":"[Q] ","document_prefix":"[D] ",
+      "query_length":32,"document_length":180,"attend_to_expansion_tokens":true})"));
+  CHECK(pylate.query_marker == "[Q] ");
+  CHECK(pylate.document_length == 180);
+  REQUIRE(pylate.expansion);
+  CHECK(pylate.expansion->length == 32);
+  CHECK(pylate.expansion->is_attended);
+  CHECK(pylate.skipped.size() == 32);
+  CHECK_FALSE(parse_pylate(object(R"({"do_query_expansion":false})")).expansion);
+  CHECK_FALSE(parse_pylate(object(R"({"query_expansion":null})")).expansion);
+  const MultiVector stanford =
+      parse_artifact_metadata(object(R"({"query_maxlen":16,"mask_punctuation":false})"));
+  CHECK(stanford.query_marker == "[unused0]");
+  CHECK(stanford.expansion->length == 16);
+  CHECK_FALSE(stanford.expansion->is_attended);
+  CHECK(stanford.skipped.empty());
+  CHECK(is_stanford_colbert(object(R"({"architectures":["HF_ColBERT"]})")));
+  CHECK_FALSE(is_stanford_colbert(object(R"({"architectures":["BertModel"]})")));
+}
+
+TEST_CASE("a wrong query expansion or skip list is refused by name") {
+  const auto sentence = [](const std::string& text) {
+    return sentence_of([&] {
+      MultiVector multi_vector;
+      take_transformer_options(object(text), multi_vector);
+      take_mask(object(text), multi_vector);
+    });
+  };
+  CHECK(sentence(R"({"query_expansion":{"strategy":"max","length":3}})") ==
+        "c.json: query_expansion: \"strategy\": expected \"fixed\" or \"min\", found \"max\"");
+  CHECK(sentence(R"({"query_expansion":{"strategy":"min"}})") ==
+        "c.json: query_expansion: \"length\": expected a number of tokens, found nothing");
+  CHECK(
+      sentence(R"({"query_expansion":{"strategy":"min","length":3,"size":1}})") ==
+      "c.json: query_expansion: \"size\": expected one of the keys strategy, attend, token, length, found 1");
+  CHECK(sentence(R"({"query_length":0})") == "c.json: \"query_length\": expected at least 1 token, found 0");
+  CHECK(sentence(R"({"skiplist_words":"."})") ==
+        "c.json: \"skiplist_words\": expected an array of words, found \".\"");
+  CHECK(sentence(R"({"keep_only_token_ids":[3]})") ==
+        "c.json: \"keep_only_token_ids\": expected null, found an array of 1");
 }
 
 TEST_CASE("another output, task or processing of the Transformer module is refused") {
