@@ -66,7 +66,7 @@ def disturbed(rows):
     """What the reader must know where others had the cores meanwhile."""
     names = [f"{row.family.title} ({row.share_waited:.0%})" for row in rows if row.share_waited > 0.03]
     return ["**Disturbed:** both waited for a core that another process had, this share of their time: " +
-            ", ".join(names) + ". Speeds there are too low; their ratio is of the best calls.", ""] if names else []
+            ", ".join(names) + ". Of PyTorch's times on one thread that is subtracted, of Nybble's not.", ""] if names else []
 
 
 def table(rows, where):
