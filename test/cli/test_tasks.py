@@ -99,7 +99,7 @@ class Tasks(ProgramTest):
         self.assert_sentence(run("classify", "--model", BERT, "--pair-field", "b"), "--field")
         self.assert_sentence(run("ner", "--model", BERT, "--chunk", "10", "--overlap", "8", stdin=b"a\n"), "overlap")
         self.assert_sentence(run("classify", "--model", BERT, "--truncate", "error", stdin=long), "76 tokens")
-        self.assert_sentence(run("embed", "--model", RERANK), "CrossEncoder")
+        self.assert_sentence(run("embed", "--model", RERANK), "found a CrossEncoder", "nybble rerank")
 
     def test_texts_are_cut_as_asked_and_that_is_said(self):
         text = ("first " + "core " * 200 + "last\n").encode()
