@@ -63,6 +63,11 @@ void check(const ClassifyOptions& options) {
     throw UsageError("--pair-field needs --field, the field of the first text");
 }
 
+EncodeReport classify_block(const ClassifyOptions& options, const Classifier& classifier,
+                            std::span<const TextOrPair> texts, std::span<float> scores) {
+  return classifier.classify(texts, scores, scoring_of(options.scoring), options.task.encode_options());
+}
+
 void classify(ClassifyOptions& options) {
   check(options);
   TaskLines source(options.task, options.pair_field);
@@ -74,7 +79,7 @@ void classify(ClassifyOptions& options) {
     std::vector<TextOrPair> texts;
     for (const TaskLines::Line& line : block) texts.push_back(text_of(options, source, line));
     std::vector<float> scores(texts.size() * labels);
-    const EncodeReport done = classifier.classify(texts, scores, scoring_of(options.scoring));
+    const EncodeReport done = classify_block(options, classifier, texts, scores);
     for (std::size_t i = 0; i < block.size(); ++i) {
       output.write(line_of(options, classifier, block[i].number,
                            std::span<const float>(scores).subspan(i * labels, labels)));
@@ -95,7 +100,7 @@ void add_classify(CLI::App& app) {
       "classify",
       "Classify texts, or pairs of texts, one a line: the best label and its score each, in order.");
   options->task.add(*command, "texts, one a line; - is standard input");
-  options->task.add_max_tokens(*command);
+  options->task.add_lengths(*command);
   auto* top_k = command->add_option("--top-k", options->top_k, "write the best so many labels of each text")
                     ->check(CLI::Range(1, 65536))
                     ->capture_default_str();

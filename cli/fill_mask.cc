@@ -82,7 +82,7 @@ void add_fill_mask(CLI::App& app) {
       ->check(CLI::Range(1, 1 << 24))
       ->capture_default_str();
   command->footer(
-      "Example: echo 'The [MASK] dumped core.' | nybble fill-mask --model path/to/bert-base-uncased");
+      "Example: echo 'The [MASK] dumped core.' | nybble fill-mask --model path/to/language-model");
   command->callback([options] { fill_mask(*options); });
 }
 

@@ -46,6 +46,10 @@ std::string names(const std::vector<Task>& tasks) {
   return text;
 }
 
+bool embeds(const std::vector<Task>& tasks) {
+  return std::find(tasks.begin(), tasks.end(), Task::embed) != tasks.end();
+}
+
 std::string describe(const ModelInfo& info, const std::vector<Task>& tasks) {
   std::string text;
   const auto line = [&](std::string_view name, const std::string& value) {
@@ -61,10 +65,10 @@ std::string describe(const ModelInfo& info, const std::vector<Task>& tasks) {
   line("tokenizer state", left_over(info));
   line("longest text", fmt::format("{} tokens, by {}", info.max_tokens, info.max_tokens_source));
   line("positions", fmt::format("{}", info.positions));
-  line("output", output_text(info));
-  line("pooling", pooling_text(info.pooling));
+  if (embeds(tasks)) line("output", output_text(info));
+  if (embeds(tasks)) line("pooling", pooling_text(info.pooling));
   if (!info.modules.empty()) line("modules", fmt::format("{}", fmt::join(info.modules, "; ")));
-  line("normalize", info.normalize ? "yes" : "no");
+  if (embeds(tasks)) line("normalize", info.normalize ? "yes" : "no");
   for (const auto& [name, prompt] : info.prompts) line("prompt", prompt_text(info, name, prompt));
   std::string formats;
   for (const Weights weights : kAllWeights) {
@@ -97,9 +101,9 @@ void add_info(CLI::App& app) {
     OutputFile output("-");
     const std::vector<Task> tasks = tasks_of(options->name());
     // A folder that serves no embeddings is loaded with its head.
-    const bool embeds = std::find(tasks.begin(), tasks.end(), Task::embed) != tasks.end();
-    output.write(embeds ? describe(options->load_model().info(), tasks)
-                        : describe(Classifier::load(options->name(), options->checked()).info(), tasks));
+    output.write(embeds(tasks)
+                     ? describe(options->load_model().info(), tasks)
+                     : describe(Classifier::load(options->name(), options->checked()).info(), tasks));
     output.finish();
   });
 }

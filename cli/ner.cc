@@ -107,7 +107,7 @@ void add_ner(CLI::App& app) {
       ->check(CLI::Range(1, 1 << 24));
   command->add_option("--overlap", options->overlap, "tokens that windows share; else a quarter of one")
       ->check(CLI::Range(0, 1 << 24));
-  command->footer("Example: nybble ner --model path/to/bert-base-NER --aggregation first texts.txt");
+  command->footer("Example: nybble ner --model path/to/tagger --aggregation first texts.txt");
   command->callback([options] { ner(*options); });
 }
 

@@ -28,7 +28,8 @@ void rerank(RerankOptions& options) {
   std::vector<std::string_view> documents;
   for (const TaskLines::Line& line : lines) documents.push_back(line.text);
   std::vector<float> scores(lines.size());
-  const EncodeReport done = reranker.score(options.query, documents, scores);
+  const EncodeReport done =
+      reranker.score(options.query, documents, scores, {}, options.task.encode_options());
   for (const Ranked& rank : rank_scores(scores, options.top_k))
     output.write(line_of(options, lines[rank.index], rank.score));
   output.finish();
@@ -47,11 +48,11 @@ void add_rerank(CLI::App& app) {
                                          "the best first.");
   command->add_option("query", options->query, "what the texts are read with")->required();
   options->task.add(*command, "texts, one a line; - is standard input");
-  options->task.add_max_tokens(*command);
+  options->task.add_lengths(*command);
   command->add_option("--top-k", options->top_k, "write the best so many; else all")
       ->check(CLI::Range(1, 1 << 30));
   command->footer(
-      "Example: nybble rerank --model path/to/ms-marco-MiniLM-L6-v2 --top-k 5 'rotate log files' texts.txt");
+      "Example: nybble rerank --model path/to/cross-encoder --top-k 5 'rotate log files' texts.txt");
   command->callback([options] { rerank(*options); });
 }
 

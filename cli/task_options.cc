@@ -19,11 +19,25 @@ void TaskOptions::add(CLI::App& command, const char* texts) {
   command.add_option("file", input, texts)->capture_default_str();
 }
 
-void TaskOptions::add_max_tokens(CLI::App& command) {
+void TaskOptions::add_lengths(CLI::App& command) {
   command
       .add_option("--max-tokens", model.load.max_tokens,
                   "cut texts to this many tokens; else as the model says")
       ->check(CLI::Range(1, 1 << 24));
+  command
+      .add_option("--truncate", truncate,
+                  "what becomes of texts that are too long: right or left leaves out that end of them, error "
+                  "stops")
+      ->check(CLI::IsMember({"right", "left", "error"}))
+      ->capture_default_str();
+}
+
+EncodeOptions TaskOptions::encode_options() const {
+  EncodeOptions options;
+  options.truncate = truncate == "error"  ? Truncate::error
+                     : truncate == "left" ? Truncate::left
+                                          : Truncate::right;
+  return options;
 }
 
 TaskLines::TaskLines(const TaskOptions& options, const std::string& pair_field)

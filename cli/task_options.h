@@ -17,13 +17,14 @@ namespace nybble::cli {
 
 struct TaskOptions {
   ModelOptions model;
-  std::string format = "text", output, input = "-", field;
+  std::string format = "text", output, input = "-", field, truncate = "right";
 
   /// Adds --model, --weights, --threads, --isa, --field, --format, -o and the file; `texts` says what its
   /// lines are.
   void add(CLI::App& command, const char* texts);
-  /// Adds --max-tokens.
-  void add_max_tokens(CLI::App& command);
+  /// Adds --max-tokens and --truncate.
+  void add_lengths(CLI::App& command);
+  EncodeOptions encode_options() const;
 
   bool is_json() const { return format == "jsonl"; }
 };

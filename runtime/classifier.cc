@@ -32,7 +32,8 @@ EncodeReport score_texts(const TaskModel& task, std::span<const TextOrPair> text
   });
   for (std::size_t begin = 0; begin < texts.size(); begin += kBlock) {
     const auto block = texts.subspan(begin, std::min(kBlock, texts.size() - begin));
-    for (const runtime::TaskTokens& tokens : runtime::tokenize_texts(*task.model, block)) {
+    for (const runtime::TaskTokens& tokens :
+         runtime::tokenize_texts(*task.model, block, options.truncate, begin)) {
       runtime::count(tokens, report.texts, report);
       runner.add(tokens.ids, tokens.types);
     }

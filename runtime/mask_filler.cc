@@ -88,14 +88,8 @@ std::vector<MaskedText> tokenize(const TaskModel& task, std::span<const std::str
   std::vector<TextOrPair> singles;
   for (const std::string_view text : texts) singles.push_back({text, {}});
   std::vector<MaskedText> result;
-  for (runtime::TaskTokens& tokens : runtime::tokenize_texts(*task.model, singles)) {
-    const std::size_t index = result.size();
-    if (tokens.is_cut) {
-      throw Error(ErrorCode::too_long, "text " + std::to_string(index) + ": expected at most " +
-                                           std::to_string(task.model->info.max_tokens) +
-                                           " tokens, found more");
-    }
-    std::vector<std::size_t> masks = masks_of(task, tokens, index);
+  for (runtime::TaskTokens& tokens : runtime::tokenize_texts(*task.model, singles, Truncate::error, 0)) {
+    std::vector<std::size_t> masks = masks_of(task, tokens, result.size());
     result.push_back({std::move(tokens), std::move(masks), {}});
   }
   return result;

@@ -13,6 +13,7 @@
 #include "runtime/loaded_model.h"
 #include "runtime/model_folder.h"
 #include "runtime/step_observer.h"
+#include "runtime/task_folder.h"
 #include "runtime/text_tokens.h"
 
 namespace nybble {
@@ -245,7 +246,9 @@ std::shared_ptr<runtime::LoadedModel> runtime::load_model(const ModelFolder& fol
 }
 
 Model Model::load(std::string_view model, const LoadOptions& options) {
-  const ModelFolder folder = runtime::read_model_folder(runtime::resolve_model(model));
+  const std::filesystem::path dir = runtime::resolve_model(model);
+  runtime::refuse_cross_encoder(dir);
+  const ModelFolder folder = runtime::read_model_folder(dir);
   Model result;
   const Output output = runtime::output_of(folder, options);
   const graph::ImportTarget target = runtime::embedding_target(folder, options, output);

@@ -41,22 +41,6 @@ std::optional<JsonObject> optional_object(const path& file) {
   return read_json_object(file);
 }
 
-/// Where the first module lies, relative to the folder.
-path transformer_path(const path& dir) {
-  const path file = dir / "modules.json";
-  if (!is_present(file)) return {};
-  const nlohmann::json modules = parse_json(read_text_file(file), file.string());
-  const bool has_first = modules.is_array() && !modules.empty() && modules[0].is_object();
-  const bool has_path = has_first && modules[0].contains("path") && modules[0]["path"].is_string();
-  const path relative = has_path ? modules[0]["path"].get<std::string>() : "..";
-  if (!relative.is_absolute() && std::find(relative.begin(), relative.end(), "..") == relative.end())
-    return relative;
-  throw Error(
-      ErrorCode::unsupported_model,
-      fmt::format("{}: expected an array of modules, the first with a path inside the folder, found {}",
-                  file.string(), describe_json(modules)));
-}
-
 std::optional<Length> length_at(const JsonObject& config, std::string_view key) {
   const auto tokens = config.count_saturated(key);
   if (!tokens) return std::nullopt;
@@ -133,6 +117,31 @@ std::string other_heads(const std::vector<Head>& heads) {
 }
 
 }  // namespace
+
+void refuse_cross_encoder(const path& dir) {
+  const auto options = optional_object(dir / "config_sentence_transformers.json");
+  if (!options || options->string_or("model_type", "") != "CrossEncoder") return;
+  throw Error(
+      ErrorCode::unsupported_model,
+      fmt::format("{}: expected a model for embeddings, found a CrossEncoder, which nybble rerank and "
+                  "nybble classify serve",
+                  dir.string()));
+}
+
+path transformer_path(const path& dir) {
+  const path file = dir / "modules.json";
+  if (!is_present(file)) return {};
+  const nlohmann::json modules = parse_json(read_text_file(file), file.string());
+  const bool has_first = modules.is_array() && !modules.empty() && modules[0].is_object();
+  const bool has_path = has_first && modules[0].contains("path") && modules[0]["path"].is_string();
+  const path relative = has_path ? modules[0]["path"].get<std::string>() : "..";
+  if (!relative.is_absolute() && std::find(relative.begin(), relative.end(), "..") == relative.end())
+    return relative;
+  throw Error(
+      ErrorCode::unsupported_model,
+      fmt::format("{}: expected an array of modules, the first with a path inside the folder, found {}",
+                  file.string(), describe_json(modules)));
+}
 
 ModelFolder read_task_folder(const path& dir) {
   const path relative = transformer_path(dir), inner = relative.empty() ? dir : dir / relative;

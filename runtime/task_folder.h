@@ -18,6 +18,12 @@ namespace nybble::runtime {
 /// lies, and no sentence-transformers option stands in the way.
 ModelFolder read_task_folder(const std::filesystem::path& dir);
 
+/// Throws Error{unsupported_model} where the folder is that of a CrossEncoder, which gives no embeddings.
+void refuse_cross_encoder(const std::filesystem::path& dir);
+
+/// Where the Transformer of modules.json lies, relative to the folder; empty: in it.
+std::filesystem::path transformer_path(const std::filesystem::path& dir);
+
 /// Classifications by name, index i of a row of logits: `id2label`, else LABEL_0 … by `num_labels`, else two.
 /// Throws Error{unsupported_model} where the ids of id2label are not 0, 1, 2 ….
 std::vector<std::string> read_labels(const JsonObject& config);

@@ -21,16 +21,20 @@ std::string_view read_text(std::string_view text, std::string& repaired, TaskTok
   return repaired;
 }
 
-TaskTokens tokenize(const LoadedModel& model, const TextOrPair& text) {
+TaskTokens tokenize(const LoadedModel& model, const TextOrPair& text, Truncate truncate) {
   TaskTokens tokens;
   std::string first_repaired, second_repaired;
   const std::string_view first = read_text(text.first, first_repaired, tokens);
-  if (!text.second) {
+  if (!text.second && truncate != Truncate::left) {
     tokens.is_cut = model.tokenizer->encode_ids(first, model.info.max_tokens, tokens.ids, tokens.types);
     return tokens;
   }
-  const std::string_view second = read_text(*text.second, second_repaired, tokens);
-  tokenizer::Encoding encoding = model.tokenizer->encode_pair(first, second, model.info.max_tokens);
+  tokenizer::Truncation how;
+  how.max_tokens = model.info.max_tokens;
+  if (truncate == Truncate::left) how.side = tokenizer::Truncation::Side::left;
+  tokenizer::Encoding encoding =
+      text.second ? model.tokenizer->encode_pair(first, read_text(*text.second, second_repaired, tokens), how)
+                  : model.tokenizer->encode(first, how);
   tokens.is_cut = !encoding.overflow.empty();
   tokens.ids = std::move(encoding.ids);
   tokens.types = std::move(encoding.type_ids);
@@ -73,13 +77,18 @@ void apply_scoring(const kernels::KernelSet& kernels, Scoring scoring, std::span
   kernels.softmax(args);
 }
 
-std::vector<TaskTokens> tokenize_texts(const LoadedModel& model, std::span<const TextOrPair> texts) {
+std::vector<TaskTokens> tokenize_texts(const LoadedModel& model, std::span<const TextOrPair> texts,
+                                       Truncate truncate, std::size_t first) {
   std::vector<TaskTokens> tokens(texts.size());
   std::vector<std::exception_ptr> failures(texts.size());
   model.scheduler().parallel_for(static_cast<int>(texts.size()), [&](int i, int) {
     const auto index = static_cast<std::size_t>(i);
     try {
-      tokens[index] = tokenize(model, texts[index]);
+      tokens[index] = tokenize(model, texts[index], truncate);
+      if (truncate == Truncate::error && tokens[index].is_cut) {
+        throw Error(ErrorCode::too_long, "text " + std::to_string(first + index) + ": expected at most " +
+                                             std::to_string(model.info.max_tokens) + " tokens, found more");
+      }
     } catch (...) {
       failures[index] = std::current_exception();
     }

@@ -30,16 +30,17 @@ std::shared_ptr<TaskModel> load_task(const ModelFolder& folder, graph::Head head
 /// Turns rows [m][n] of logits into scores, in place.
 void apply_scoring(const kernels::KernelSet& kernels, Scoring scoring, std::span<float> rows, std::size_t n);
 
-/// A text, or a pair, as ids, cut on the right (of a pair the longer text first) to the model's max_tokens.
+/// A text, or a pair, as ids, cut (of a pair the longer text first) to the model's max_tokens.
 struct TaskTokens {
   std::vector<std::int32_t> ids, types;
   bool is_cut = false;
   std::size_t invalid_texts = 0, invalid_parts = 0;
 };
 
-/// Tokenizes texts on all threads of the model; what the tokenizer throws of the first that fails is
-/// rethrown.
-std::vector<TaskTokens> tokenize_texts(const LoadedModel& model, std::span<const TextOrPair> texts);
+/// Tokenizes texts on all threads of the model. Rethrows what the tokenizer threw of the first text that
+/// fails; with Truncate::error one that is too long fails with Error{too_long}, numbered from `first` on.
+std::vector<TaskTokens> tokenize_texts(const LoadedModel& model, std::span<const TextOrPair> texts,
+                                       Truncate truncate, std::size_t first);
 
 /// Adds what happened to text `index` of a call.
 void count(const TaskTokens& tokens, std::size_t index, EncodeReport& report);

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "runtime/model_folder.h"
+#include "runtime/task_folder.h"
 #include "runtime/text_windows.h"
 #include "tokenizer/utf8.h"
 
@@ -14,8 +15,7 @@ struct Tokenizer::Impl {
 
 Tokenizer Tokenizer::load(std::string_view model) {
   const std::filesystem::path folder = runtime::resolve_model(model);
-  const std::filesystem::path file =
-      folder / runtime::read_modules(folder).transformer_path / "tokenizer.json";
+  const std::filesystem::path file = folder / runtime::transformer_path(folder) / "tokenizer.json";
   Tokenizer result;
   result.impl_ = std::make_shared<const Impl>(Impl{tokenizer::Tokenizer::from_file(file)});
   return result;

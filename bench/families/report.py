@@ -68,9 +68,15 @@ class Torch:
         return self.process.read(CALL_SECONDS)["ms"][0]
 
 
-def scheduled(engines):
-    """Nanoseconds that they had a core, and that they waited for one."""
-    return tuple(map(sum, zip(*(engine.process.scheduled() for engine in engines))))
+def timed(engine, ids, row):
+    """Milliseconds of a call, in proportion to the share of this turn in which its threads had the cores that they
+    wanted. Notes in the row how long they had none."""
+    before = engine.process.scheduled()
+    spent = engine.time(ids)
+    ran, waited = (now - then for now, then in zip(engine.process.scheduled(), before))
+    row.ran += ran
+    row.waited += waited
+    return spent * ran / max(1, ran + waited)
 
 
 def time_both(row, folder, options):
@@ -81,12 +87,9 @@ def time_both(row, folder, options):
         with held(options.lock):
             for engine in engines:
                 engine.time(ids)
-            before = scheduled(engines)
             for _ in range(options.rounds):
-                row.ours_ms.append(engines[0].time(ids))
-                row.torch_ms.append(engines[1].time(ids))
-            ran, waited = (now - then for now, then in zip(scheduled(engines), before))
-            row.share_waited = waited / max(1, ran + waited)
+                row.ours_ms.append(timed(engines[0], ids, row))
+                row.torch_ms.append(timed(engines[1], ids, row))
     finally:
         for engine in engines:
             engine.process.close()

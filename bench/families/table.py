@@ -22,7 +22,12 @@ class Row:
     longest_seconds: float = float("nan")
     ours_ms: list = dataclasses.field(default_factory=list)
     torch_ms: list = dataclasses.field(default_factory=list)
-    share_waited: float = 0  # of their time, for a core that another process had
+    ran: int = 0  # nanoseconds that the threads of both had a core
+    waited: int = 0  # and that they waited for one that another process had
+
+    @property
+    def share_waited(self):
+        return self.waited / max(1, self.ran + self.waited)
 
 
 def fill_goldens(row, figures):
@@ -65,8 +70,8 @@ def line_of(row):
 def disturbed(rows):
     """What the reader must know where others had the cores meanwhile."""
     names = [f"{row.family.title} ({row.share_waited:.0%})" for row in rows if row.share_waited > 0.03]
-    return ["**Disturbed:** both waited for a core that another process had, this share of their time: " +
-            ", ".join(names) + ". Speeds there are too low; their ratio is of the best calls.", ""] if names else []
+    return ["**Disturbed:** both waited for cores that other processes had, this share of their time, which is taken off: " +
+            ", ".join(names) + ". Caches were shared, too: measure again on a machine at rest.", ""] if names else []
 
 
 def table(rows, where):

@@ -122,7 +122,9 @@ ValueId pooled(EncoderBuilder& build, ValueId x, const std::string& mode) {
 }
 
 std::string activation_of(const EncoderBuilder& build, const std::string& key) {
-  return activation_kind(build.config, key, build.config.string_or(key, "gelu"));
+  // NomicBERT's published configuration names the gate of its layers only.
+  const bool is_swiglu = build.config.string_or("activation_function", "") == "swiglu";
+  return activation_kind(build.config, key, build.config.string_or(key, is_swiglu ? "silu" : "gelu"));
 }
 
 Bias bias_if(bool there) { return there ? Bias::with : Bias::none; }
@@ -198,9 +200,11 @@ ValueId predict(EncoderBuilder& build, ValueId x) {
   const auto flag = [&](const char* key) {
     return bias_if(!is_modern || build.config.boolean_or(key, false));
   };
+  // Published without biases.
+  const bool lacks_bias = head->model_type == "nomic_bert" && !build.weights.contains(bias_of(head->dense));
   const std::string key(head->activation);
   x = build.linear("predictions.dense", std::string(head->dense), x, decoder_width(build, *head, x),
-                   flag("classifier_bias"));
+                   lacks_bias ? Bias::none : flag("classifier_bias"));
   x = build.activation("predictions.active", x, key == "gelu_erf" ? key : activation_of(build, key));
   return build.layernorm("predictions", std::string(head->norm), x, flag("norm_bias"));
 }
@@ -245,7 +249,10 @@ Graph masked_lm_decoder(const ImportSource& source, const EncoderBuilder& build,
   const std::string tensor = weights.contains(own) ? own : word_table(build).tensors[0];
   ValueId logits =
       add_node(graph, Op::linear, "product", {x, weights.weight("weight", tensor, {rows, width})});
-  const bool has_bias = head->model_type != "modernbert" || build.config.boolean_or("decoder_bias", true);
+  bool has_bias = true;
+  if (head->model_type == "modernbert") has_bias = build.config.boolean_or("decoder_bias", true);
+  if (head->model_type == "nomic_bert")
+    has_bias = weights.contains(head->bias) || weights.contains(bias_of(head->decoder));
   if (has_bias) {
     const ValueId bias = weights.weight("bias", std::string(head->bias), bias_of(head->decoder), {rows});
     logits = add_node(graph, Op::add_bias, "logits", {logits, bias});

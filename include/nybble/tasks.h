@@ -8,10 +8,10 @@
 //
 // A Classifier gives a score a label, a Reranker one a document, an EntityRecognizer the entities of a text,
 // a MaskFiller tokens for its masks. Each is immutable: any number of threads may call it at once, and copies
-// share one model. LoadOptions are those of Model (nybble.h); what they say of rows (output, pooling,
-// normalize) has no meaning here. With integer weights the bits of a score depend on the text, or pair of
-// texts, and the model alone. Failures are nybble::Error, as everywhere. Text that is no UTF-8 is read as
-// U+FFFD, once for each maximal invalid part.
+// share one model. LoadOptions and EncodeOptions are those of Model (nybble.h); what they say of rows,
+// prompts and windows has no meaning here. With integer weights the bits of a score depend on the text, or
+// pair of texts, and the model alone. Failures are nybble::Error, as everywhere. Text that is no UTF-8 is
+// read as U+FFFD, once for each maximal invalid part.
 #pragma once
 
 #include <cstddef>
@@ -75,8 +75,9 @@ class NYBBLE_API Classifier {
   /// sigmoid where there is one label, as the pipelines of transformers.
   Scoring scoring() const;
 
-  /// Writes labels().size() scores a text to `scores`. Texts of more tokens than info().max_tokens are cut
-  /// on the right, of a pair the longer text first. Throws bad_input where `scores` has another size.
+  /// Writes labels().size() scores a text to `scores`. Texts of more tokens than info().max_tokens are cut,
+  /// of a pair the longer text first, or an error, as options.truncate says. Throws bad_input where `scores`
+  /// has another size.
   EncodeReport classify(std::span<const TextOrPair> texts, std::span<float> scores,
                         std::optional<Scoring> scoring = {}, const EncodeOptions& options = {}) const;
 

@@ -5,17 +5,25 @@ import os
 import re
 import subprocess
 
-from nybble_program import MICRO, PROGRAM, ProgramTest, environment, main, run, runnable_sets
+from nybble_program import GOLDEN, MICRO, PROGRAM, ProgramTest, environment, main, run, runnable_sets
 
 MODEL = ["--model"]
 PLAN = MODEL + ["--weights", "--threads", "--isa"]
 ALL = PLAN + ["--pooling", "--normalize", "--no-normalize", "--dimensions", "--max-tokens", "--batch-tokens"]
 READING = ["--prompt", "--prompt-name", "--truncate", "--chunk", "--overlap"]
 INPUTS = ["--lengths", "--lengths-file", "--ids-file", "--texts-file"]
+TASK = ["--field", "--format", "-o", "--output"]
+CUT = ["--max-tokens", "--truncate"]
+FOLDERS = {"model": MICRO, "cross-encoder": GOLDEN / "tasks/rerank-bert", "classifier": GOLDEN / "tasks/bert",
+           "tagger": GOLDEN / "tasks/bert", "language-model": GOLDEN / "tasks/bert"}
 OPTIONS = {
     "embed": ALL + READING + ["--per-token", "--strict", "--field", "--format", "-o", "--output"],
     "tokenize": MODEL + ["--max-tokens", "--decode", "--special"],
     "similarity": ALL + READING,
+    "rerank": PLAN + TASK + CUT + ["--top-k"],
+    "classify": PLAN + TASK + CUT + ["--top-k", "--all", "--pairs", "--pair-field", "--scoring"],
+    "ner": PLAN + TASK + ["--aggregation", "--ignore", "--chunk", "--overlap"],
+    "fill-mask": PLAN + TASK + ["--top-k"],
     "info": PLAN,
     "explain": ALL + ["--graph", "--dump-after", "--disable-pass"],
     "isa": ["--json"],
@@ -47,7 +55,8 @@ class Help(ProgramTest):
     def test_the_example_of_each_help_runs(self):
         (self.folder / "texts.txt").write_text("some text\n")
         (self.folder / "path/to").mkdir(parents=True)
-        (self.folder / "path/to/model").symlink_to(MICRO)
+        for name, folder in FOLDERS.items():
+            (self.folder / "path/to" / name).symlink_to(folder)
         bin_folder = self.folder / "bin"
         bin_folder.mkdir()
         (bin_folder / "nybble").symlink_to(PROGRAM)

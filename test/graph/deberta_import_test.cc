@@ -166,7 +166,8 @@ TEST_CASE("A DeBERTa config that would compute something else is refused in a se
 
 TEST_CASE(
     "A DeBERTa's Q, K and V are merged, and a cls pool leaves first queries, beside the relative inputs") {
-  Graph graph = import_tiny(deberta_config(), deberta_tensors(deberta_config()), {.pooling = {PoolMode::cls}}).graph;
+  Graph graph =
+      import_tiny(deberta_config(), deberta_tensors(deberta_config()), {.pooling = {PoolMode::cls}}).graph;
   run_passes(graph, {});
   const std::string text = print(graph);
   REQUIRE(contains(text, "attention(%layer.0.attention.qkv, %relative, %relative.gamma"));

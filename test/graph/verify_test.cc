@@ -518,8 +518,56 @@ TEST_CASE("attention's window, scale, position and format are checked") {
           "graph: input 3 of attention (%w) must be a table f32[n,3], found f32[6,12]");
 }
 
+TEST_CASE("disentangled attention takes a table of relative rows and what projects it") {
+  Values v;
+  const ValueId table = add_weight(v.graph, "table", {Extent::of(8), Extent::of(12)}, {"t"});
+  const ValueId project = add_weight(v.graph, "project", {Extent::of(12), Extent::of(12)}, {"p"});
+  Attributes good = with(attention(3, 4), "position", std::string("disentangled"));
+  good.insert({{"c2p", std::int64_t{1}},
+               {"p2c", std::int64_t{0}},
+               {"buckets", std::int64_t{4}},
+               {"max_distance", std::int64_t{9}}});
+  const std::vector<ValueId> inputs = {v.x, v.x, v.x, table, project, v.b12};
+  const auto error = [&](const std::string& name, Attribute value) {
+    return v.error(Op::attention, inputs, with(good, name, std::move(value)));
+  };
+  REQUIRE(v.error(Op::attention, inputs, good) == "");
+  REQUIRE(v.error(Op::attention, {v.x, v.x, v.x, table, project, v.b12, project, v.b12},
+                  with(good, "p2c", std::int64_t{1})) == "");
+  REQUIRE(v.error(Op::attention, {v.x, v.x, v.x, table, v.b12, v.b12, project, v.b12},
+                  with(good, "norm_epsilon", 1e-7)) == "");
+  REQUIRE(v.error(Op::attention, {v.x, table}, good) == "graph: attention takes 4 or 5 or 6 inputs, found 2");
+  REQUIRE(v.error(Op::attention, {v.x, v.x, v.x, v.w, project, v.b12}, good) ==
+          "graph: input 3 of attention (%w) must be f32[8,12], found f32[6,12]");
+  REQUIRE(v.error(Op::attention, {v.x, v.x, v.x, table, v.square, v.b12}, good) ==
+          "graph: input 4 of attention (%square) must be a weight");
+  REQUIRE(error("c2p", std::int64_t{0}) == "graph: disentangled attention must have c2p = 1 or p2c = 1");
+  REQUIRE(error("p2c", std::int64_t{2}) == "graph: attribute 'p2c' of attention must be 0 or 1, found 2");
+  REQUIRE(error("norm_epsilon", -1.0) == "graph: attribute 'norm_epsilon' of attention must not be negative");
+  REQUIRE(error("max_distance", std::int64_t{0}) ==
+          "graph: attribute 'max_distance' of attention must lie from 1 to 1073741823");
+  for (const std::int64_t buckets : {-1, 1, 16}) {
+    REQUIRE(error("buckets", buckets) ==
+            "graph: attribute 'buckets' of attention must be 0, or at least 2 and half of it less than "
+            "max_distance 9 - 1, found " +
+                std::to_string(buckets));
+  }
+}
+
+TEST_CASE("unfold takes one row a token and an odd number of them") {
+  const Values v;
+  const Attributes three = {{"kernel", std::int64_t{3}}};
+  REQUIRE(infer_result(v.graph, {Op::unfold, {v.x}, -1, three}).shape ==
+          Shape{Extent::tokens(), Extent::of(36)});
+  REQUIRE(v.error(Op::unfold, {v.pooled}, three) == "graph: unfold takes one row a token");
+  REQUIRE(v.error(Op::unfold, {v.x}, {{"kernel", std::int64_t{4}}}) ==
+          "graph: attribute 'kernel' of unfold must be odd and positive, found 4");
+  REQUIRE(v.error(Op::unfold, {v.x}, {{"kernel", kMaxExtent}}) ==
+          "graph: unfold makes more than 2147483647 columns");
+}
+
 TEST_CASE("Names of ops are inverse to op_of, which names what it does not know") {
-  for (int i = 0; i < 14; ++i) REQUIRE(op_of(op_name(static_cast<Op>(i))) == static_cast<Op>(i));
+  for (int i = 0; i < 15; ++i) REQUIRE(op_of(op_name(static_cast<Op>(i))) == static_cast<Op>(i));
   REQUIRE(sentence_of(ErrorCode::bad_input, [] { op_of("matmul"); }) == "graph: there is no op 'matmul'");
 }
 

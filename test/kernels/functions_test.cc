@@ -1,6 +1,5 @@
 // How far the functions of portable/functions.h are from the true ones, in long double, over dense grids. The
 // widths of the kernels compute the same bits (check_kernels), so one float at a time is enough.
-#include "kernels/log1p.h"
 #include "kernels/portable/functions.h"
 
 #include <algorithm>
@@ -8,6 +7,7 @@
 #include <cmath>
 #include <limits>
 
+#include "kernels/log1p.h"
 #include "kernels/scalar/attention_s8.h"
 #include "kernels/scalar/f32x1.h"
 

@@ -155,10 +155,11 @@ TEST_CASE(
 }
 
 TEST_CASE("weights of fewer bits are as close to the reference as docs/accuracy.md says") {
-  const auto [weights, mean, worst] = GENERATE(table<Weights, double, double>({{Weights::int7, 0.9971, 0.987},
-                                                                               {Weights::int6, 0.992, 0.96},
-                                                                               {Weights::int5, 0.9765, 0.914},
-                                                                               {Weights::int4, 0.9605, 0.875}}));
+  const auto [weights, mean, worst] =
+      GENERATE(table<Weights, double, double>({{Weights::int7, 0.9971, 0.987},
+                                               {Weights::int6, 0.992, 0.96},
+                                               {Weights::int5, 0.9765, 0.914},
+                                               {Weights::int4, 0.9605, 0.875}}));
   const Cosines found = golden_cosines(weights);
   REQUIRE(found.mean >= mean);
   REQUIRE(std::min(found.worst, found.worst_without_word) >= worst);

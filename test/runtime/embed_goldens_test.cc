@@ -279,7 +279,7 @@ TEST_CASE("texts without a role are documents") {
   const std::vector<std::string> lines = texts();
   const Model model = load("colbert");
   REQUIRE(equal_bits(joined(encode_tokens(model, views(lines))),
-                    joined(encode_tokens(model, views(lines), prompted("document")))));
+                     joined(encode_tokens(model, views(lines), prompted("document")))));
 }
 
 TEST_CASE("late interaction adds each query vector's best product") {

@@ -36,8 +36,7 @@ TEST_CASE("a quantized linear has the codes of a product, an activation and a qu
         // In turn, so that each format meets each set.
         const quant::IntegerFormat& format = quant::kIntegerFormats[turn++ % quant::kIntegerFormats.size()];
         const ProductCase it(*entry.set, format, n, k, rows, random);
-        for (const std::string activation :
-             {"gelu_erf_q", "gelu_erf", "gelu_tanh", "relu", "silu", "tanh"}) {
+        for (const std::string activation : {"gelu_erf_q", "gelu_erf", "gelu_tanh", "relu", "silu", "tanh"}) {
           const QuantizedLinear linear(*entry.set, entry.set->*it.format.product, it.args, activation);
           INFO(entry.set->name << ", " << format.name << ", " << n << " x " << k << ", rows " << rows << ", "
                                << activation);

@@ -61,7 +61,7 @@ class Table(unittest.TestCase):
 
     def test_a_family_whose_engines_waited_for_a_core_is_named(self):
         calm, waited = row_of("bert"), row_of("mpnet")
-        calm.share_waited, waited.share_waited = 0.03, 0.25
+        calm.ran, calm.waited, waited.ran, waited.waited = 97, 3, 300, 100
         self.assertIn("MPNet (25%)", "".join(table.disturbed([calm, waited])))
         self.assertNotIn("BERT", "".join(table.disturbed([calm, waited])))
         self.assertEqual(table.disturbed([calm]), [])
