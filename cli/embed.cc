@@ -81,6 +81,16 @@ void write_rows(const Model& model, std::size_t index, std::span<const float> ro
   output.write(json_weights(index, sparse_vector(rows), [&](std::int32_t id) { return model.token(id); }));
 }
 
+EncodeReport embed_lines(const Model& model, TextSource& source, const TextLines& lines,
+                         const std::function<void(std::size_t, std::span<const float>)>& write,
+                         const EncodeOptions& options) {
+  try {
+    return model.encode_stream([&](std::string& text) { return source.next(text); }, write, options);
+  } catch (const Error& error) {
+    throw with_line(error, lines.name(), [](std::size_t i) { return std::uint64_t{i} + 1; });
+  }
+}
+
 void embed(EmbedOptions& options) {
   // Everything that can be wrong with files is found before the model is loaded.
   TextLines lines(options.input);
@@ -96,13 +106,12 @@ void embed(EmbedOptions& options) {
   Progress progress("texts", lines.bytes_total());
   const auto start = std::chrono::steady_clock::now();
   const bool shares_terminal = output.is_terminal();
-  const EncodeReport done = model.encode_stream([&](std::string& text) { return source.next(text); },
-                                                [&](std::size_t index, std::span<const float> row) {
-                                                  if (shares_terminal) progress.clear();
-                                                  write_rows(model, index, row, writer, output);
-                                                  progress.update(lines.bytes_read(), index + 1);
-                                                },
-                                                encode_options);
+  const auto write = [&](std::size_t index, std::span<const float> row) {
+    if (shares_terminal) progress.clear();
+    write_rows(model, index, row, writer, output);
+    progress.update(lines.bytes_read(), index + 1);
+  };
+  const EncodeReport done = embed_lines(model, source, lines, write, encode_options);
   progress.clear();
   writer.finish();
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
 #include <cstdio>
 
 namespace nybble::cli {
@@ -22,6 +23,18 @@ const char* plural(std::uint64_t count) { return count == 1 ? "" : "s"; }
 
 void say_cut(std::uint64_t texts, std::size_t max_tokens) {
   if (texts > 0) say(fmt::format("{} text{} cut to {} tokens", texts, plural(texts), max_tokens));
+}
+
+Error with_line(const Error& error, const std::string& file,
+                const std::function<std::uint64_t(std::size_t)>& line_of) {
+  constexpr std::string_view kText = "text ";
+  const std::string_view sentence = error.what();
+  if (!sentence.starts_with(kText)) return error;
+  std::size_t index = 0;
+  const auto [end, failure] =
+      std::from_chars(sentence.data() + kText.size(), sentence.data() + sentence.size(), index);
+  if (failure != std::errc() || !std::string_view(end).starts_with(": ")) return error;
+  return {error.code(), fmt::format("{}: line {}{}", file, line_of(index), end)};
 }
 
 void InvalidText::count(std::uint64_t more_parts, std::uint64_t number) {

@@ -3,8 +3,11 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
+
+#include "nybble/error.h"
 
 namespace nybble::cli {
 
@@ -20,6 +23,11 @@ const char* plural(std::uint64_t count);
 
 /// Says how many texts were cut; nothing if none was.
 void say_cut(std::uint64_t texts, std::size_t max_tokens);
+
+/// What a call threw: where that tells of "text N: …", it tells of that text's line of `file` instead, as
+/// line_of(N) gives it.
+Error with_line(const Error& error, const std::string& file,
+                const std::function<std::uint64_t(std::size_t index)>& line_of);
 
 /// What was not UTF-8 in texts.
 struct InvalidText {

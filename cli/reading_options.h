@@ -8,6 +8,11 @@
 
 namespace nybble::cli {
 
+/// Adds --truncate.
+CLI::Option* add_truncate(CLI::App& command, std::string& truncate);
+/// What it means.
+Truncate truncate_of(const std::string& name);
+
 struct ReadingOptions {
   std::string prompt, prompt_name, truncate = "right";
   CLI::Option* has_prompt = nullptr;  ///< an empty prompt is one, too

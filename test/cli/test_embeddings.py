@@ -131,7 +131,25 @@ class LongTexts(ProgramTest):
         result = run("embed", "--truncate", "error", stdin=b"short\n" + LONG)
         message = result.stderr.decode()
         self.assertEqual(result.returncode, 1)
-        self.assertRegex(message, r"\Anybble: text 1: expected at most 64 tokens, special ones included, found \d+\n\Z")
+        self.assertRegex(message, r"\Anybble: standard input: line 2: expected at most 64 tokens, special ones "
+                                  r"included, found \d+\n\Z")
+
+    def test_classifiers_and_rerankers_cut_on_either_side_or_refuse(self):
+        (self.folder / "texts.txt").write_bytes(b"short\n" + LONG + b"\n")
+        for command, model in ((["classify"], "bert"), (["rerank", "a null device"], "rerank-bert")):
+            arguments = [*command, "--weights", "f32", "--model", GOLDEN / "tasks" / model, "--max-tokens", "20",
+                         self.folder / "texts.txt", "--format", "jsonl"]
+            outputs = []
+            for side in ("right", "left"):
+                result = run(*arguments, "--truncate", side)
+                self.assertEqual((result.returncode, result.stderr), (0, b"nybble: 1 text cut to 20 tokens\n"))
+                outputs.append(result.stdout)
+            self.assertNotEqual(*outputs)
+            self.assertEqual(outputs[0], run(*arguments).stdout)
+            result = run(*arguments, "--truncate", "error")
+            self.assertEqual((result.returncode, result.stdout), (1, b""))
+            self.assertEqual(result.stderr.decode(), f"nybble: {self.folder}/texts.txt: line 2: expected at most 20 "
+                                                     "tokens, found more\n")
 
     def test_windows_read_all_of_a_text(self):
         rows, said = self.row("--chunk", "20", "--overlap", "4")
