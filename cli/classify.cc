@@ -64,8 +64,13 @@ void check(const ClassifyOptions& options) {
 }
 
 EncodeReport classify_block(const ClassifyOptions& options, const Classifier& classifier,
+                            const TaskLines& source, const std::vector<TaskLines::Line>& block,
                             std::span<const TextOrPair> texts, std::span<float> scores) {
-  return classifier.classify(texts, scores, scoring_of(options.scoring), options.task.encode_options());
+  try {
+    return classifier.classify(texts, scores, scoring_of(options.scoring), options.task.encode_options());
+  } catch (const Error& error) {
+    throw with_line(error, source.lines().name(), [&](std::size_t i) { return block[i].number; });
+  }
 }
 
 void classify(ClassifyOptions& options) {
@@ -79,7 +84,7 @@ void classify(ClassifyOptions& options) {
     std::vector<TextOrPair> texts;
     for (const TaskLines::Line& line : block) texts.push_back(text_of(options, source, line));
     std::vector<float> scores(texts.size() * labels);
-    const EncodeReport done = classify_block(options, classifier, texts, scores);
+    const EncodeReport done = classify_block(options, classifier, source, block, texts, scores);
     for (std::size_t i = 0; i < block.size(); ++i) {
       output.write(line_of(options, classifier, block[i].number,
                            std::span<const float>(scores).subspan(i * labels, labels)));

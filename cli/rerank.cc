@@ -20,6 +20,16 @@ std::string line_of(const RerankOptions& options, const TaskLines::Line& line, f
                      json_string(line.text));
 }
 
+EncodeReport score(const RerankOptions& options, const Reranker& reranker, const TaskLines& source,
+                   const std::vector<TaskLines::Line>& lines, std::span<const std::string_view> documents,
+                   std::span<float> scores) {
+  try {
+    return reranker.score(options.query, documents, scores, {}, options.task.encode_options());
+  } catch (const Error& error) {
+    throw with_line(error, source.lines().name(), [&](std::size_t i) { return lines[i].number; });
+  }
+}
+
 void rerank(RerankOptions& options) {
   TaskLines source(options.task);
   OutputFile output(options.task.output);
@@ -28,8 +38,7 @@ void rerank(RerankOptions& options) {
   std::vector<std::string_view> documents;
   for (const TaskLines::Line& line : lines) documents.push_back(line.text);
   std::vector<float> scores(lines.size());
-  const EncodeReport done =
-      reranker.score(options.query, documents, scores, {}, options.task.encode_options());
+  const EncodeReport done = score(options, reranker, source, lines, documents, scores);
   for (const Ranked& rank : rank_scores(scores, options.top_k))
     output.write(line_of(options, lines[rank.index], rank.score));
   output.finish();

@@ -5,6 +5,8 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "cli/reading_options.h"
+
 namespace nybble::cli {
 
 void TaskOptions::add(CLI::App& command, const char* texts) {
@@ -24,19 +26,12 @@ void TaskOptions::add_lengths(CLI::App& command) {
       .add_option("--max-tokens", model.load.max_tokens,
                   "cut texts to this many tokens; else as the model says")
       ->check(CLI::Range(1, 1 << 24));
-  command
-      .add_option("--truncate", truncate,
-                  "what becomes of texts that are too long: right or left leaves out that end of them, error "
-                  "stops")
-      ->check(CLI::IsMember({"right", "left", "error"}))
-      ->capture_default_str();
+  add_truncate(command, truncate);
 }
 
 EncodeOptions TaskOptions::encode_options() const {
   EncodeOptions options;
-  options.truncate = truncate == "error"  ? Truncate::error
-                     : truncate == "left" ? Truncate::left
-                                          : Truncate::right;
+  options.truncate = truncate_of(truncate);
   return options;
 }
 
