@@ -2,7 +2,7 @@
 """nybble rerank, classify, ner and fill-mask: what they write, and what they refuse."""
 import json
 
-from nybble_program import GOLDEN, MICRO, ProgramTest, main, run
+from nybble_program import GOLDEN, MICRO, ProgramTest, main, run, runnable_sets
 
 BERT, ROBERTA, RERANK = (GOLDEN / "tasks" / name for name in ("bert", "roberta", "rerank-bert"))
 
@@ -116,6 +116,15 @@ class Tasks(ProgramTest):
             self.assertEqual(result.returncode, 0, result.stderr)
             self.assertEqual(result.stderr, b"nybble: standard input: 1 invalid UTF-8 part read as U+FFFD, the first in "
                                             b"line 2\n")
+
+    def test_with_integer_weights_scores_are_the_same_bytes_on_every_instruction_set_and_number_of_threads(self):
+        texts = b"The [MASK] dumped core.\nGuy Steele met a [MASK] at MIT.\n"
+        for command in (["rerank", "--model", RERANK, "Who?"], ["classify", "--model", BERT, "--all"],
+                        ["ner", "--model", ROBERTA, "--aggregation", "average"], ["fill-mask", "--model", BERT]):
+            found = {self.succeed(*command, "--format", "jsonl", "--isa", isa, "--threads", threads, stdin=texts)
+                     for isa in runnable_sets() for threads in ("1", "2")}
+            self.assertEqual(len(found), 1, command)
+            self.assertGreater(len(found.pop()), 100)
 
     def test_info_says_which_tasks_a_folder_serves(self):
         tasks = lambda folder: [line for line in self.succeed("info", "--model", folder).decode().splitlines()
