@@ -243,7 +243,8 @@ void bench_linear_f32(EntryBench& bench) {
   constexpr struct {
     int m, n, k;
   } kCases[] = {{1, 384, 384}, {6, 384, 384}, {48, 384, 384}, {1, 768, 768}, {48, 768, 768}, {48, 9, 768}};
-  for (const auto [m, n, k] : kCases) {
+  for (const auto& each : kCases) {
+    const int m = each.m, n = each.n, k = each.k;
     Floats x(m * k), w(kernels::linear_floats(n, k)), bias(n), y(m * n);
     bench.time({.what = fmt::format("{} x {} x {}", m, n, k),
                 .elements = 1.0 * m * n,
