@@ -90,7 +90,7 @@ void Vocabulary::freeze_hashed() {
   if (!std::is_sorted(by_id_.begin(), by_id_.end(), before)) std::sort(by_id_.begin(), by_id_.end(), before);
 }
 
-void Vocabulary::sort_by_token() {
+std::vector<Vocabulary::Keyed> Vocabulary::order_of_tokens() const {
   std::vector<Keyed> keyed(entries_.size());
   for (std::uint32_t i = 0; i < keyed.size(); ++i) keyed[i] = {sort_key(text_of(entries_[i])), i};
   std::sort(keyed.begin(), keyed.end(), [&](const Keyed& a, const Keyed& b) {
@@ -102,6 +102,11 @@ void Vocabulary::sort_by_token() {
     return a.key == b.key && text_of(entries_[a.index]) == text_of(entries_[b.index]);
   });
   keyed.erase(keyed.begin(), last.base());
+  return keyed;
+}
+
+void Vocabulary::sort_by_token() {
+  const std::vector<Keyed> keyed = order_of_tokens();
   index_by_id(keyed);
   std::vector<Entry> sorted;
   sorted.reserve(keyed.size());
@@ -121,6 +126,13 @@ void Vocabulary::index_by_id(const std::vector<Keyed>& keyed) {
     return a.id != b.id ? a.id < b.id : a.entry < b.entry;
   };
   if (!std::is_sorted(by_id_.begin(), by_id_.end(), before)) std::sort(by_id_.begin(), by_id_.end(), before);
+}
+
+std::vector<Trie::Entry> Vocabulary::sorted_entries() const {
+  std::vector<Trie::Entry> out;
+  out.reserve(different_);
+  for (const Keyed& k : order_of_tokens()) out.push_back({text_of(entries_[k.index]), entries_[k.index].id});
+  return out;
 }
 
 std::optional<std::int32_t> Vocabulary::id(std::string_view token) const {

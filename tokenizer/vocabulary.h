@@ -31,6 +31,8 @@ class Vocabulary {
   std::int32_t largest_id() const { return by_id_.empty() ? -1 : by_id_.back().id; }
   std::size_t longest_token() const { return longest_; }  ///< in bytes
   const Trie& trie() const { return trie_; }              ///< after freeze() alone
+  /// The different tokens in byte order, with their ids; the texts are the vocabulary's.
+  std::vector<Trie::Entry> sorted_entries() const;
 
  private:
   struct Slot {
@@ -52,6 +54,7 @@ class Vocabulary {
     std::int32_t id;
     std::uint32_t entry;
   };
+  std::vector<Keyed> order_of_tokens() const;  ///< each once, the last that was added
   void sort_by_token();
   void index_by_id(const std::vector<Keyed>& keyed);
 
