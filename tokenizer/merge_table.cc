@@ -95,6 +95,10 @@ void MergeTable::reserve(std::size_t merges) {
   while (size < 2 * merges) size *= 2, --shift_;
   slots_.assign(size, {});
   mask_ = size - 1;
+  floors_.assign(size * 4, 0xFFFF);
+  floor_place_ = shift_ - 2;
+  floor_unit_ = 0;
+  while (merges >> floor_unit_ > 0xFFF0) ++floor_unit_;
 }
 
 void MergeTable::add(std::int32_t left, std::int32_t right, Merge merge) {
@@ -102,6 +106,9 @@ void MergeTable::add(std::int32_t left, std::int32_t right, Merge merge) {
   std::size_t at = place(key);
   while (slots_[at].key != kFree && slots_[at].key != key) at = (at + 1) & mask_;
   slots_[at] = {key, merge};
+  std::uint16_t& floor = floors_[key * kMultiplier >> floor_place_];
+  floor = std::min(floor, static_cast<std::uint16_t>(merge.rank >> floor_unit_));
+  end_ = std::max(end_, merge.rank + 1);
 }
 
 void merge_pairs(const MergeTable& merges, std::vector<Symbol>& symbols, BpeScratch& scratch) {

@@ -26,6 +26,12 @@ class MergeTable {
       if (slots_[at].key == kFree) return {};
     }
   }
+  /// False if no merge of a rank below `limit` joins the pair; true of most that one does not join is rare.
+  bool may_join(std::int32_t left, std::int32_t right, std::uint32_t limit) const {
+    return floors_[key_of(left, right) * kMultiplier >> floor_place_] <= (limit - 1) >> floor_unit_;
+  }
+  /// Above all ranks.
+  std::uint32_t end_of_ranks() const { return end_; }
   /// Calls visit(left, right, merge) for each pair, in no order that means something.
   template <class Visit>
   void for_each(Visit visit) const {
@@ -44,11 +50,16 @@ class MergeTable {
   static std::uint64_t key_of(std::int32_t left, std::int32_t right) {
     return std::uint64_t{static_cast<std::uint32_t>(left)} << 32 | static_cast<std::uint32_t>(right);
   }
-  std::size_t place(std::uint64_t key) const { return key * 0x9E3779B97F4A7C15 >> shift_; }
+  static constexpr std::uint64_t kMultiplier = 0x9E3779B97F4A7C15;
+  std::size_t place(std::uint64_t key) const { return key * kMultiplier >> shift_; }
 
   std::vector<Slot> slots_ = std::vector<Slot>(2);
   std::size_t mask_ = 1;
   unsigned shift_ = 63;
+  /// For places of keys the lowest rank there, in units of 2^floor_unit_; eight places a merge.
+  std::vector<std::uint16_t> floors_ = std::vector<std::uint16_t>(2, 0xFFFF);
+  unsigned floor_place_ = 63, floor_unit_ = 0;
+  std::uint32_t end_ = 1;
 };
 
 struct Symbol {

@@ -29,6 +29,7 @@ class ChainBuilder {
     MergeTable::Merge merge;
   };
 
+  std::uint32_t& size(std::int32_t id) { return out_.sizes_[static_cast<std::size_t>(id)]; }
   Token& token(std::int32_t id) { return out_.tokens_[static_cast<std::size_t>(id)]; }
   bool stands(std::int32_t id) { return token(id).order != TokenChains::kAbsent; }
 
@@ -40,12 +41,14 @@ class ChainBuilder {
     const auto ids = static_cast<std::size_t>(largest->value) + 1;
     if (ids > 2 * entries_.size() + 1024) return false;
     out_.tokens_.resize(ids);
+    out_.sizes_.resize(ids);
     std::vector<bool> taken(ids);
     for (const auto& [text, id] : entries_) {
       if (taken[static_cast<std::size_t>(id)]) return false;
       taken[static_cast<std::size_t>(id)] = true;
-      token(id).size = static_cast<std::uint32_t>(text.size());
-      if (!text.empty() && read_code_point(text, 0).size == text.size()) token(id).order = 0;
+      size(id) = static_cast<std::uint32_t>(text.size());
+      const bool character = !text.empty() && read_code_point(text, 0).size == text.size();
+      if (character) token(id) = {id, id, 0, -1};
     }
     return true;
   }
@@ -54,14 +57,14 @@ class ChainBuilder {
   std::vector<Candidate> candidates() {
     std::vector<std::size_t> ends;
     merges_.for_each([&](std::int32_t, std::int32_t, MergeTable::Merge merge) {
-      const std::size_t size = token(merge.id).size;
-      if (ends.size() < size + 2) ends.resize(size + 2);
-      ++ends[size + 1];
+      const std::size_t bytes = size(merge.id);
+      if (ends.size() < bytes + 2) ends.resize(bytes + 2);
+      ++ends[bytes + 1];
     });
     for (std::size_t i = 1; i < ends.size(); ++i) ends[i] += ends[i - 1];
     std::vector<Candidate> out(ends.empty() ? 0 : ends.back());
     merges_.for_each([&](std::int32_t left, std::int32_t right, MergeTable::Merge merge) {
-      out[ends[token(merge.id).size]++] = {left, right, merge};
+      out[ends[size(merge.id)]++] = {left, right, merge};
     });
     return out;
   }
@@ -72,7 +75,7 @@ class ChainBuilder {
     Token& made = token(merge.id);
     const Token &l = token(left), &r = token(right);
     if (stands(merge.id) || !stands(left) || !stands(right)) return;
-    const bool tried = l.tried || r.tried;
+    const bool tried = l.order == TokenChains::kTried || r.order == TokenChains::kTried;
     if (tried) {
       out_.try_out(left, right, merges_, scratch_);
       if (scratch_.trial.size() != 1) return;
@@ -81,8 +84,8 @@ class ChainBuilder {
     }
     made.left = left;
     made.right = right;
-    made.order = merge.rank + 1;
-    made.tried = tried || made.order < l.order || made.order < r.order;
+    const std::uint32_t order = merge.rank + 1;
+    made.order = tried || order < l.order || order < r.order ? TokenChains::kTried : order;
   }
 
   /// Drops entries that do not stand.
@@ -115,17 +118,16 @@ class ChainSearch {
 
   std::optional<std::size_t> run() {
     scratch_.dead.assign(text_.size() / 64 + 1, 0);
-    for (std::int32_t id = longest(); id >= 0;) {
+    for (Trie::Start next = longest(); next.value >= 0;) {
       if (scratch_.steps > most_steps_) return std::nullopt;
-      if (fits(id)) {
-        const std::uint32_t size = chains_.token(id).size;
-        symbols_.push_back({id, size});
-        at_ += size;
-        id = longest();
+      if (fits(next)) {
+        symbols_.push_back({next.value, next.size});
+        at_ += next.size;
+        next = longest();
       } else {
-        id = chains_.token(id).shorter;
-        while (id < 0 && symbols_.size() > first_) id = go_back();
+        const std::int32_t id = other_than(next.value);
         if (id < 0) return std::nullopt;
+        next = {id, chains_.sizes_[static_cast<std::size_t>(id)], 0};
       }
     }
     return at_;
@@ -135,33 +137,30 @@ class ChainSearch {
   /// English takes 4 steps a byte.
   static constexpr std::uint64_t kSteps = 4096, kStepsPerByte = 64;
 
-  /// The longest token that the text goes on with; -1 at its end and before an unknown character.
-  std::int32_t longest() {
-    Trie::State state = Trie::kRoot;
-    std::int32_t id = -1;
-    std::size_t end = at_;
-    while (end < text_.size() && chains_.trie_.step(state, static_cast<std::uint8_t>(text_[end]))) {
-      ++end;
-      if (const std::int32_t found = chains_.trie_.value(state); found >= 0) id = found;
-    }
-    scratch_.steps += end - at_ + 1;
-    return id;
+  /// The longest token that the text goes on with; none at its end and before an unknown character.
+  Trie::Start longest() {
+    const Trie::Start start = chains_.trie_.longest_start(text_.substr(at_));
+    scratch_.steps += start.looks + 1;
+    return start;
   }
 
-  bool fits(std::int32_t id) {
-    const std::size_t end = at_ + chains_.token(id).size;
+  bool fits(const Trie::Start& next) {
+    const std::size_t end = at_ + next.size;
     if ((scratch_.dead[end / 64] >> end % 64 & 1) != 0) return false;
     return symbols_.size() == first_ ||
-           chains_.stay_apart(symbols_.back().id, id, MergeTable::kNone, merges_, scratch_);
+           chains_.stay_apart(symbols_.back().id, next.value, merges_.end_of_ranks(), merges_, scratch_);
   }
 
-  /// Nothing goes on from here: takes the last token off, and returns what to try for it.
-  std::int32_t go_back() {
-    scratch_.dead[at_ / 64] |= std::uint64_t{1} << at_ % 64;
-    const Symbol last = symbols_.back();
-    symbols_.pop_back();
-    at_ -= last.size;
-    return chains_.token(last.id).shorter;
+  /// What to try after `id`: what is shorter, if need be in the place of tokens before, which are taken off
+  /// as nothing goes on from where they end; -1: all was tried.
+  std::int32_t other_than(std::int32_t id) {
+    for (id = chains_.token(id).shorter; id < 0 && symbols_.size() > first_;) {
+      scratch_.dead[at_ / 64] |= std::uint64_t{1} << at_ % 64;
+      id = chains_.token(symbols_.back().id).shorter;
+      at_ -= symbols_.back().size;
+      symbols_.pop_back();
+    }
+    return id;
   }
 
   const TokenChains& chains_;
@@ -185,21 +184,26 @@ std::optional<std::size_t> TokenChains::append(std::string_view text, const Merg
 
 bool TokenChains::stay_apart(std::int32_t x, std::int32_t y, std::uint32_t limit, const MergeTable& merges,
                              BpeScratch& scratch) const {
-  const Token *left = &token(x), *right = &token(y);
-  if (left->tried || right->tried) return apart_by_trial(x, y, merges, scratch);
+  Token left = token(x), right = token(y);
+  if (left.order == kTried || right.order == kTried) return apart_by_trial(x, y, merges, scratch);
   for (;;) {
     ++scratch.steps;
-    if (merges.find(x, y).rank < limit) return false;
-    if (left->order > right->order) {
-      limit = left->order - 1;
-      x = left->right;
-      left = &token(x);
-    } else {
-      if (right->order == 0) return true;
-      limit = right->order;
-      y = right->left;
-      right = &token(y);
-    }
+    if (merges.may_join(x, y, limit) && merges.find(x, y).rank < limit) return false;
+    if ((left.order | right.order) == 0) return true;
+    // Which side is the later one cannot be foreseen: what was before is loaded of both, and selected by a
+    // mask, as compilers make a branch of anything else.
+    const Token before_left = token(left.right), before_right = token(right.left);
+    const auto mask = static_cast<std::uint32_t>(-static_cast<std::int32_t>(left.order > right.order));
+    const auto pick = [mask](auto a, auto b) {
+      return static_cast<decltype(a)>(b ^ ((a ^ b) & static_cast<decltype(a)>(mask)));
+    };
+    limit = pick(left.order - 1, right.order);
+    x = pick(left.right, x);
+    y = pick(y, right.left);
+    left.order = pick(before_left.order, left.order);
+    left.right = pick(before_left.right, left.right);
+    right.order = pick(right.order, before_right.order);
+    right.left = pick(right.left, before_right.left);
   }
 }
 

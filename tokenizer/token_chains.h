@@ -51,15 +51,13 @@ class TokenChains {
  private:
   friend class ChainBuilder;
   friend class ChainSearch;
-  static constexpr std::uint32_t kAbsent = 0xFFFFFFFF;
+  static constexpr std::uint32_t kAbsent = 0xFFFFFFFF;  ///< never stands
+  static constexpr std::uint32_t kTried = 0xFFFFFFFE;   ///< what it stays apart from is seen by trial alone
 
   struct Token {
-    std::int32_t left = -1, right = -1;  ///< joined by the merge that makes it; -1 of a character
-    std::uint32_t order =
-        kAbsent;                ///< one more than that merge's rank; 0: a character; kAbsent: never stands
-    std::uint32_t size = 0;     ///< bytes
-    std::int32_t shorter = -1;  ///< the longest token that it starts with; -1: none
-    bool tried = false;         ///< what it stays apart from is seen by trial alone
+    std::int32_t left = 0, right = 0;  ///< joined by the merge that makes it; of a character itself
+    std::uint32_t order = kAbsent;     ///< one more than that merge's rank, 0 of a character, kTried, kAbsent
+    std::int32_t shorter = -1;         ///< the longest token that it starts with; -1: none
   };
 
   const Token& token(std::int32_t id) const { return tokens_[static_cast<std::size_t>(id)]; }
@@ -71,8 +69,9 @@ class TokenChains {
   void try_out(std::int32_t x, std::int32_t y, const MergeTable& merges, BpeScratch& scratch) const;
   void append_characters(std::int32_t id, std::vector<Symbol>& out) const;
 
-  std::vector<Token> tokens_;  ///< by id
-  Trie trie_;                  ///< of tokens that stand
+  std::vector<Token> tokens_;         ///< by id
+  std::vector<std::uint32_t> sizes_;  ///< by id, in bytes
+  Trie trie_;                         ///< of tokens that stand
 };
 
 }  // namespace nybble::tokenizer
