@@ -67,7 +67,9 @@ class MergeReader {
       node_.element_at(index, element).fail("a second token with continuing_subword_prefix");
     const std::int32_t left = find(index, element, pair.left), right = find(index, element, pair.right);
     joined_.assign(pair.left).append(pair.right.substr(prefix_));
-    model_.merges.add(left, right, {rank_++, find(index, element, joined_)});
+    const auto made = vocabulary_.id_after(place_, joined_);
+    if (!made) node_.element_at(index, element).fail("tokens of the vocabulary", in_quotes(joined_));
+    model_.merges.add(left, right, {rank_++, *made});
     by_text_ = by_text_ && stands_for_itself(pair.left) && stands_for_itself(pair.right);
   }
 
@@ -87,6 +89,7 @@ class MergeReader {
   std::size_t prefix_;
   const JsonNode& node_;
   std::string joined_;
+  std::size_t place_ = 0;  ///< of the token that the last merge made
   std::size_t index_ = 0;
   std::uint32_t rank_ = 0;
   bool texts_ = false;

@@ -144,6 +144,15 @@ std::optional<std::int32_t> Vocabulary::id(std::string_view token) const {
   return found < 0 ? std::nullopt : std::optional(found);
 }
 
+std::optional<std::int32_t> Vocabulary::id_after(std::size_t& place, std::string_view token) const {
+  const bool guessed =
+      different_ == entries_.size() && place + 1 < entries_.size() && text_of(entries_[place + 1]) == token;
+  const std::uint32_t entry = guessed ? 0 : slots_[slot_of(token, hash_of(token))].entry;
+  if (!guessed && entry == 0) return std::nullopt;
+  place = guessed ? place + 1 : entry - 1;
+  return entries_[place].id;
+}
+
 std::string_view Vocabulary::token(std::int32_t id) const {
   const auto dense = static_cast<std::size_t>(id);
   if (id >= 0 && dense < by_id_.size() && by_id_[dense].id == id &&

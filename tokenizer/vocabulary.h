@@ -25,6 +25,9 @@ class Vocabulary {
   void freeze_hashed();
 
   std::optional<std::int32_t> id(std::string_view token) const;
+  /// The same after freeze_hashed(), without a look into the hash table if the token was added right after
+  /// the one that `place` says; `place` becomes its own. Merges make tokens in the order of the vocabulary.
+  std::optional<std::int32_t> id_after(std::size_t& place, std::string_view token) const;
   /// Empty if no token has this id; of tokens that share it, the last in byte order.
   std::string_view token(std::int32_t id) const;
   std::size_t size() const { return different_; }  ///< different tokens
