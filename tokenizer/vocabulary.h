@@ -50,7 +50,7 @@ class Vocabulary {
   };
   std::string_view text_of(const Entry& entry) const { return {text_.data() + entry.offset, entry.size}; }
   struct Keyed {
-    std::uint64_t key;  ///< orders most pairs of tokens without a look at them
+    std::uint64_t key, next;  ///< order most pairs of tokens without a look at them
     std::uint32_t index;
   };
   struct IdPlace {
