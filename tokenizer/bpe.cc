@@ -9,6 +9,9 @@
 namespace nybble::tokenizer {
 namespace {
 
+/// Bytes of a word up to which chains are not asked for: one such word must not have them built.
+constexpr std::size_t kShortest = 64;
+
 void add(BpeScratch& scratch, std::int32_t id, std::size_t size) {
   scratch.symbols.push_back({id, static_cast<std::uint32_t>(size)});
 }
@@ -117,8 +120,9 @@ void merge_word(const Bpe& model, std::string_view word, bool bytes, BpeScratch&
     for (const char byte : word) add(scratch, model.character_ids[static_cast<std::uint8_t>(byte)], 1);
     return merge_pairs(model.merges, scratch.symbols, scratch);
   }
-  if (model.chains && word.size() > WordCache::kLongest) {
-    if (SymbolReader(model, word, scratch).run_chains(*model.chains)) return;
+  if (model.chains && word.size() > kShortest) {
+    const TokenChains* chains = model.chains->get(model.vocabulary, model.merges);
+    if (chains != nullptr && SymbolReader(model, word, scratch).run_chains(*chains)) return;
     scratch.symbols.clear();
   }
   SymbolReader(model, word, scratch).run();

@@ -4,7 +4,7 @@
 
 #include <array>
 #include <cstdint>
-#include <optional>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -32,8 +32,8 @@ struct Bpe {
   std::array<std::int32_t, 256> character_ids{};  ///< of the characters that stand for bytes
   bool byte_level = false;                        ///< it has all of them, and neither prefix nor suffix
   std::array<std::int32_t, 128> ascii_ids{};      ///< of characters; -1 for those that are no tokens
-  /// For words too long for the cache; absent of a model whose symbols are bytes, or more than their text.
-  std::optional<TokenChains> chains;
+  /// For long words; null of a model whose symbols are bytes, or more than their text.
+  std::unique_ptr<LazyChains> chains;
   WordCache cache;
 
   /// Appends the tokens of a word that is not empty. `bytes`: each byte stands for itself; for a byte_level

@@ -141,7 +141,7 @@ Bpe read_bpe(const JsonNode& node) {
   out.ignore_merges = optional_flag(node, "ignore_merges");
   find_bytes(out);
   find_ascii(out);
-  if (by_text && !spells_bytes_alone(out)) out.chains = TokenChains::build(out.vocabulary, out.merges);
+  if (by_text && !spells_bytes_alone(out)) out.chains = std::make_unique<LazyChains>();
   return out;
 }
 

@@ -25,6 +25,7 @@
 #pragma once
 
 #include <cstdint>
+#include <mutex>
 #include <optional>
 #include <string_view>
 #include <vector>
@@ -72,6 +73,21 @@ class TokenChains {
   std::vector<Token> tokens_;         ///< by id
   std::vector<std::uint32_t> sizes_;  ///< by id, in bytes
   Trie trie_;                         ///< of tokens that stand
+};
+
+/// Chains that are built when they are first asked for, as 250,000 tokens take 0.1 s and many models never
+/// meet a long word. Every member may be called from many threads at once: one builds, the others wait.
+class LazyChains {
+ public:
+  /// Null if there can be none; the arguments are the same each time.
+  const TokenChains* get(const Vocabulary& vocabulary, const MergeTable& merges) {
+    std::call_once(once_, [&] { chains_ = TokenChains::build(vocabulary, merges); });
+    return chains_ ? &*chains_ : nullptr;
+  }
+
+ private:
+  std::once_flag once_;
+  std::optional<TokenChains> chains_;
 };
 
 }  // namespace nybble::tokenizer
