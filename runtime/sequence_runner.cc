@@ -6,14 +6,13 @@ namespace nybble::runtime {
 
 SequenceRunner::SequenceRunner(const TaskModel& task, const EncodeOptions& options, Take take)
     : model_(*task.model),
-      has_types_(task.has_types),
       options_(options),
       take_(std::move(take)),
       batch_(model_.sizes, model_.batch_tokens) {}
 
 void SequenceRunner::add(std::span<const std::int32_t> ids, std::span<const std::int32_t> types) {
   if (!batch_.fits(ids.size())) run();
-  batch_.add(ids, has_types_ ? types : std::span<const std::int32_t>(), index_ + lengths_.size());
+  batch_.add(ids, model_.has_types ? types : std::span<const std::int32_t>(), index_ + lengths_.size());
   lengths_.push_back(ids.size());
 }
 

@@ -28,7 +28,6 @@ class SequenceRunner {
   void run();
 
   const LoadedModel& model_;
-  const bool has_types_;
   const EncodeOptions& options_;
   Take take_;
   BatchBuilder batch_;

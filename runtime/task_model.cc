@@ -57,8 +57,6 @@ std::shared_ptr<TaskModel> load_task(const ModelFolder& folder, graph::Head head
   if (head != graph::Head::masked_lm) task->labels = read_labels(folder.config);
   task->model = load_model(folder, import_target(head, task->labels), options);
   task->kernels = &kernels::find_set(task->model->info.isa);
-  // Tokenizers number the texts of a pair for models, too, that have one token type.
-  task->has_types = task->model->sizes.token_types > 1 && has_token_types(folder);
   return task;
 }
 

@@ -16,7 +16,6 @@ namespace nybble::runtime {
 struct TaskModel {
   std::shared_ptr<const LoadedModel> model;
   const kernels::KernelSet* kernels = nullptr;
-  bool has_types = false;           ///< whether the model is given the tokenizer's token types, or zeros
   std::vector<std::string> labels;  ///< of a classifier
   Scoring scoring = Scoring::none;  ///< likewise
   std::string mask_token;           ///< of a masked language model

@@ -46,7 +46,67 @@ std::vector<double> softmax(const float* logits, std::size_t n) {
   return shares;
 }
 
+constexpr std::pair<std::string_view, std::string_view> kPair = {"null device", "a data sink"};
+
+std::vector<float> pair_row(const Model& model) {
+  std::vector<float> row(model.info().dimensions);
+  model.encode_pairs({&kPair, 1}, row);
+  return row;
+}
+
+/// The row of the pair's ids, with the tokenizer's types or with zeros.
+std::vector<float> ids_row(const Model& model, const std::string& folder, bool with_types) {
+  const Tokens tokens = Tokenizer::load(folder).tokenize_pair(kPair.first, kPair.second);
+  REQUIRE(std::find(tokens.type_ids.begin(), tokens.type_ids.end(), 1) != tokens.type_ids.end());
+  const std::vector<std::int32_t> borders = {0, static_cast<std::int32_t>(tokens.ids.size())};
+  std::vector<float> row(model.info().dimensions);
+  model.encode_ids(
+      tokens.ids, borders, row,
+      with_types ? std::span<const std::int32_t>(tokens.type_ids) : std::span<const std::int32_t>());
+  return row;
+}
+
+/// Numbers the texts of a pair as BERT's tokenizer does.
+void number_texts(nlohmann::json& tokenizer) {
+  const auto special = [](const char* token, int type) {
+    return nlohmann::json{{"SpecialToken", {{"id", token}, {"type_id", type}}}};
+  };
+  const auto text = [](const char* name, int type) {
+    return nlohmann::json{{"Sequence", {{"id", name}, {"type_id", type}}}};
+  };
+  const auto token = [](const char* name, int id) {
+    return nlohmann::json{{"id", name}, {"ids", {id}}, {"tokens", {name}}};
+  };
+  tokenizer["post_processor"] = {
+      {"type", "TemplateProcessing"},
+      {"single", {special("<s>", 0), text("A", 0), special("</s>", 0)}},
+      {"pair", {special("<s>", 0), text("A", 0), special("</s>", 0), text("B", 1), special("</s>", 1)}},
+      {"special_tokens", {{"<s>", token("<s>", 0)}, {"</s>", token("</s>", 2)}}}};
+}
+
 }  // namespace
+
+TEST_CASE("a pair's token types are left out of embeddings where the model has one type or none") {
+  ChangedFolder roberta("roberta");
+  roberta.change("tokenizer.json", number_texts);
+  for (const std::string& folder : {task_folder("distilbert").string(), roberta.path()}) {
+    const Model model = Model::load(folder, task_options(Weights::int8));
+    REQUIRE(model.info().token_types < 2);
+    CHECK(pair_row(model) == ids_row(model, folder, false));
+  }
+}
+
+TEST_CASE("a pair's token types go into embeddings where the tokenizer's class gives them to the model") {
+  ChangedFolder folder("bert");
+  const Model typed = Model::load(folder.path(), task_options(Weights::int8));
+  CHECK(pair_row(typed) == ids_row(typed, folder.path(), true));
+  folder.change("tokenizer_config.json", [](nlohmann::json& config) {
+    config["model_input_names"] = {"input_ids", "attention_mask"};
+  });
+  const Model untyped = Model::load(folder.path(), task_options(Weights::int8));
+  CHECK(pair_row(untyped) == ids_row(untyped, folder.path(), false));
+  CHECK(pair_row(untyped) != pair_row(typed));
+}
 
 TEST_CASE("every family's head for sequences gives the reference's logits") {
   for (const std::string& family : kFamilies) {
