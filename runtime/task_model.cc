@@ -75,6 +75,11 @@ void apply_scoring(const kernels::KernelSet& kernels, Scoring scoring, std::span
   kernels.softmax(args);
 }
 
+Error too_long(std::size_t index, std::size_t max_tokens) {
+  return Error(ErrorCode::too_long, "text " + std::to_string(index) + ": expected at most " +
+                                        std::to_string(max_tokens) + " tokens, found more");
+}
+
 std::vector<TaskTokens> tokenize_texts(const LoadedModel& model, std::span<const TextOrPair> texts,
                                        Truncate truncate, std::size_t first) {
   std::vector<TaskTokens> tokens(texts.size());
@@ -83,10 +88,8 @@ std::vector<TaskTokens> tokenize_texts(const LoadedModel& model, std::span<const
     const auto index = static_cast<std::size_t>(i);
     try {
       tokens[index] = tokenize(model, texts[index], truncate);
-      if (truncate == Truncate::error && tokens[index].is_cut) {
-        throw Error(ErrorCode::too_long, "text " + std::to_string(first + index) + ": expected at most " +
-                                             std::to_string(model.info.max_tokens) + " tokens, found more");
-      }
+      if (truncate == Truncate::error && tokens[index].is_cut)
+        throw too_long(first + index, model.info.max_tokens);
     } catch (...) {
       failures[index] = std::current_exception();
     }
@@ -97,10 +100,11 @@ std::vector<TaskTokens> tokenize_texts(const LoadedModel& model, std::span<const
   return tokens;
 }
 
-void count(const TaskTokens& tokens, std::size_t index, EncodeReport& report) {
-  if (tokens.invalid_texts > 0 && report.invalid_texts == 0) report.first_invalid = index;
+void count(const TaskTokens& tokens, bool is_folded, EncodeReport& report) {
+  if (tokens.invalid_texts > 0 && report.invalid_texts == 0) report.first_invalid = report.texts;
   ++report.texts;
-  report.tokens += tokens.ids.size();
+  report.tokens += is_folded ? 0 : tokens.ids.size();
+  report.folded += is_folded;
   report.cut += tokens.is_cut;
   report.invalid_texts += tokens.invalid_texts;
   report.invalid_parts += tokens.invalid_parts;

@@ -29,6 +29,9 @@ std::shared_ptr<TaskModel> load_task(const ModelFolder& folder, graph::Head head
 /// Turns rows [m][n] of logits into scores, in place.
 void apply_scoring(const kernels::KernelSet& kernels, Scoring scoring, std::span<float> rows, std::size_t n);
 
+/// Of text `index`, which has more than `max_tokens` tokens.
+Error too_long(std::size_t index, std::size_t max_tokens);
+
 /// A text, or a pair, as ids, cut (of a pair the longer text first) to the model's max_tokens.
 struct TaskTokens {
   std::vector<std::int32_t> ids, types;
@@ -41,7 +44,7 @@ struct TaskTokens {
 std::vector<TaskTokens> tokenize_texts(const LoadedModel& model, std::span<const TextOrPair> texts,
                                        Truncate truncate, std::size_t first);
 
-/// Adds what happened to text `index` of a call.
-void count(const TaskTokens& tokens, std::size_t index, EncodeReport& report);
+/// Adds what happened to the next text of a call. `is_folded`: it got the scores of one before it.
+void count(const TaskTokens& tokens, bool is_folded, EncodeReport& report);
 
 }  // namespace nybble::runtime
