@@ -7,7 +7,6 @@ import json
 import os
 import pathlib
 import random
-import re
 import shutil
 import subprocess
 import sys
@@ -20,7 +19,7 @@ import machine
 from engine_process import EngineFailure, LineProcess, thread_environment
 from measure import held
 from shapes import BY_NAME, FAMILIES
-from table import LENGTH, SEQUENCES, Row, fill_goldens, fill_parity, line_of, table, tasks_of, with_table
+from table import LENGTH, SEQUENCES, Row, fill_goldens, fill_parity, line_of, parity_counts, table, tasks_of, with_table
 
 PAGE = REPOSITORY / "docs/models.md"
 START_SECONDS, CALL_SECONDS = 300, 300
@@ -43,17 +42,13 @@ def golden_figures(options):
 
 # ---- what the comparison with the reference tokenizer says ----
 
-def parity_counts(options):
-    """{tokenizer: (texts, differences)}: real ones, hostile ones and pairs together."""
+def compare_tokenizers(options):
+    """{tokenizer: (texts, differences)}."""
     done = subprocess.run([sys.executable, "-B", REPOSITORY / "test/tokenizer/parity_families.py", "--program",
                            options.build / "test/tokenizer/tokenize_lines"], capture_output=True, text=True,
                           env=os.environ | {"NYBBLE_JARGON": str(options.cache / "jargon.dict.dz"),
                                             "NYBBLE_NAMES": str(options.cache / "names")})
-    counts = {}
-    for name, texts, differences in re.findall(r"^([\w-]+)[^:\n]*: (\d+) texts, \d+ tokens, (\d+) differences$",
-                                               done.stdout, re.MULTILINE):
-        before = counts.get(name, (0, 0))
-        counts[name] = (before[0] + int(texts), before[1] + int(differences))
+    counts = parity_counts(done.stdout)
     if not counts:
         raise SystemExit(f"report_models: {done.stdout}{done.stderr}")
     return counts
@@ -178,7 +173,7 @@ def main():
     chosen = [BY_NAME[name] for name in options.families] or FAMILIES
     figures = golden_figures(options)
     say("comparing tokenizers with the reference, a minute or two")
-    parity = parity_counts(options)
+    parity = compare_tokenizers(options)
     rows = [Row(family, tasks=tasks_of(family)) for family in chosen]
     for row in rows:
         fill_goldens(row, figures)

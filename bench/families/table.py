@@ -51,8 +51,17 @@ def tasks_of(family):
     return ("embed", *found)
 
 
+def parity_counts(printed):
+    """{tokenizer: (texts compared, differences)} of what parity_families.py printed: real texts, hostile ones and pairs."""
+    counts = {}
+    for name, texts, differences in re.findall(r"^([\w-]+)[^:\n]*: (\d+) texts, \d+ tokens, (\d+) differences$", printed,
+                                               re.MULTILINE):
+        before = counts.get(name, (0, 0))
+        counts[name] = (before[0] + int(texts), before[1] + int(differences))
+    return counts
+
+
 def fill_parity(row, counts):
-    """`counts`: {tokenizer: (texts compared, differences)}, as parity_families.py found them."""
     if row.family.tokenizer not in counts:
         raise SystemExit(f"report_models: test/tokenizer/families.py has no {row.family.tokenizer}")
     row.texts, row.differences = counts[row.family.tokenizer]
