@@ -1,11 +1,12 @@
-// C = A (u8) × W (s8) with vpmaddwd: tiles of up to 6 rows × 8 columns.
+// C = A (u8) × W (s8): by vpmaddubsw where nearly all pairs of codes allow it (product_centred_avx2.h), else
+// by vpmaddwd on 16 bits.
 #pragma once
 
-#include "kernels/x86/product_ymm.h"
+#include "kernels/x86/product_centred_avx2.h"
 
 namespace nybble::kernels::avx2 {
 
-/// vpmaddubsw would saturate, so both sides are 16 bits wide.
+/// Both sides 16 bits wide: tiles of up to 6 rows × 8 columns, whatever the codes.
 struct WideCodes {
   static constexpr int kBits = 8, kRowBits = 8, kWeightBits = 8;
   static constexpr int kTileRows = 6;
@@ -67,6 +68,13 @@ struct WideCodes {
   }
 };
 
-inline void gemm_u8s8(const GemmArgs& args) noexcept { ymm::gemm<WideCodes, false>(args); }
+inline void gemm_u8s8(const GemmArgs& args) noexcept {
+  const int done = centred_gemm(args);
+  if (done == args.m) return;
+  GemmArgs rest = args;
+  rest.a += done * args.lda, rest.c += done * args.ldc, rest.m -= done;
+  rest.rows += std::ptrdiff_t{done} * row_block_count(args.k, args.format);
+  ymm::gemm<WideCodes, false>(rest, done);
+}
 
 }  // namespace nybble::kernels::avx2

@@ -204,8 +204,9 @@ inline NextPanel next_panel(const GemmArgs& args, int p, int row_blocks) {
 }
 
 /// The product. Chunks of rows are the outer loop, so that a row is prepared once and not once a panel.
+/// `above` rows stand over these in the C that the epilogue knows.
 template <class Core, bool Grouped>
-void gemm(const GemmArgs& args) noexcept {
+void gemm(const GemmArgs& args, int above = 0) noexcept {
   constexpr bool kSums = Grouped || Core::kMiddle != 0;
   const Depth depth(args);
   const Cut cut = Cut::of<Core>(args, depth, kSums);
@@ -223,11 +224,12 @@ void gemm(const GemmArgs& args) noexcept {
         const Panel panel = panel_of(args, p);
         NextPanel next = next_panel<Core>(args, p, last - first);
         for (int i = first; i < last; ++i) {
-          const RowBlock rows = row_block(args, p, i, tiles);
+          RowBlock rows = row_block(args, p, i, tiles);
           const std::ptrdiff_t below = rows.row - row_begin;
           product_of_rows<Core, Grouped>(args, panel, rows, slice,
                                          {slice.codes.a + below * slice.codes.stride, slice.codes.stride},
                                          slice.sums + below * slice.sum_stride, depth, next);
+          rows.row += above;
           if (block_end == depth.blocks) finish(args, rows, panel.width);
         }
       }
