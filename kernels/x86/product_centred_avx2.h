@@ -21,6 +21,13 @@ using ymm::TilePlace;
   return _mm256_xor_si256(ymm::load(b), _mm256_set1_epi8(-128));
 }
 
+/// What a tile fetches into L2 of the next panel: a line at `at` every second quad. One in a loop: as many at
+/// once would wait for each other.
+struct Ahead {
+  const char* at;
+  std::ptrdiff_t step;
+};
+
 struct CentredCodes {
   static constexpr bool kSumsAreCentred = true;
   static constexpr int kTileRows = 4, kWeightBits = 8, kMiddle = 0, kShift = 0;
@@ -56,7 +63,7 @@ struct CentredCodes {
   /// The sums of `quads` quads, an even number, from where they start.
   template <int Rows, int Vectors>
   [[gnu::always_inline]] static void multiply(const Codes& codes, const std::int8_t* b, std::ptrdiff_t stride,
-                                              int quads, const std::int32_t* start,
+                                              int quads, const std::int32_t* start, Ahead& ahead,
                                               __m256i (&sum)[Rows][Vectors]) {
 #pragma GCC unroll 8
     for (int r = 0; r < Rows; ++r) {
@@ -69,6 +76,8 @@ struct CentredCodes {
     const std::uint8_t* a = codes.a;
     for (; quads > 0; quads -= 2, a += 8, b += stride * 2) {
       add_quad(a, codes.stride, b, sum);
+      _mm_prefetch(ahead.at, _MM_HINT_T1);
+      ahead.at += ahead.step;
       add_quad(a + 4, codes.stride, b + stride, sum);
     }
   }
@@ -173,13 +182,13 @@ template <int Vectors>
 /// One tile. Not inlined: among the code around it g++ 12 spills sums.
 template <int Rows, int Vectors>
 [[gnu::noinline]] void centred_tile(const Panel panel, const Codes codes, const Depth depth,
-                                    const TilePlace<Rows> tile, const std::int32_t* start) {
+                                    const TilePlace<Rows> tile, const std::int32_t* start, Ahead ahead) {
   const std::ptrdiff_t stride = panel.width * 4;
   const std::int8_t* b = kernels::codes(panel) + tile.column * 4;
   __m256i sum[Rows][Vectors];
   start += tile.column;
   if (depth.blocks == 1) {
-    CentredCodes::multiply(codes, b, stride, depth.padded / 4, start, sum);
+    CentredCodes::multiply(codes, b, stride, depth.padded / 4, start, ahead, sum);
     return ymm::finish_single<CentredCodes>(sum, panel, tile);
   }
   ymm::Results<Rows, Vectors> f;
@@ -188,16 +197,46 @@ template <int Rows, int Vectors>
     const int begin = depth.block_begin(block);
     const int count = block_codes(depth, block);
     CentredCodes::multiply({codes.a + begin, codes.stride}, b + begin / 4 * stride, stride, count / 4, start,
-                           sum);
+                           ahead, sum);
     ymm::add_block<CentredCodes>(sum, panel, tile, depth.blocks, block, 0, f);
   }
   ymm::end_results<false>(panel, tile, true, f);
 }
 
+/// The next panel, which the first tiles of a panel fetch.
+struct NextTiles {
+  const char* at;
+  int tiles;            ///< left that fetch
+  std::ptrdiff_t step;  ///< of each
+  const char* idle;     ///< in L1: for tiles that fetch nothing
+
+  Ahead ahead(int turns) {
+    if (tiles == 0) return {idle, 0};
+    --tiles;
+    const char* from = at;
+    at += turns * step;
+    return {from, step};
+  }
+};
+
+/// Eight to sixteen tiles share the panel: a line every second to fourth quad.
+inline NextTiles next_tiles(const GemmArgs& args, const Depth& depth, int p, int row_blocks,
+                            const void* idle) {
+  const auto* stay = static_cast<const char*>(idle);
+  const int all = row_blocks * (kPanelColumns / 16), tiles = all < 16 ? all : 16;
+  if (p + 1 >= args.panel_end || tiles < 8) return {stay, 0, 0, stay};
+  const std::size_t bytes =
+      panel_weight_bytes(args.n, args.k, p + 1, args.format) + panel_trailer_bytes(args.k, args.format);
+  const std::ptrdiff_t turns = std::ptrdiff_t{tiles} * (depth.padded / 8);
+  const std::ptrdiff_t step = (static_cast<std::ptrdiff_t>(bytes) + turns - 1) / turns;
+  const auto* at = reinterpret_cast<const char*>(args.b + panel_offset(args.k, p + 1, args.format));
+  return {at, tiles, step < 64 ? step : 64, stay};
+}
+
 /// All columns of a panel for a row block of `Rows` rows or fewer.
 template <int Rows = CentredCodes::kTileRows>
 inline void centred_rows(const GemmArgs& args, const Panel& panel, const RowBlock& rows, const Codes& codes,
-                         const std::int32_t* start, const Depth& depth, ymm::NextPanel& next) {
+                         const std::int32_t* start, const Depth& depth, NextTiles& next) {
   if constexpr (Rows > 1) {
     if (rows.count < Rows) return centred_rows<Rows - 1>(args, panel, rows, codes, start, depth, next);
   }
@@ -205,11 +244,11 @@ inline void centred_rows(const GemmArgs& args, const Panel& panel, const RowBloc
   TilePlace<Rows> tile{rows.rows, nullptr, 0, rows.c, args.ldc, 0};
   int& column = tile.column;
   for (; column + kVectors * 8 <= panel.width; column += kVectors * 8) {
-    next.fetch();
-    centred_tile<Rows, kVectors>(panel, codes, depth, tile, start);
+    centred_tile<Rows, kVectors>(panel, codes, depth, tile, start, next.ahead(depth.padded / 8));
   }
   if constexpr (kVectors > 2) {
-    for (; column < panel.width; column += 16) centred_tile<Rows, 2>(panel, codes, depth, tile, start);
+    for (; column < panel.width; column += 16)
+      centred_tile<Rows, 2>(panel, codes, depth, tile, start, {next.idle, 0});
   }
 }
 
@@ -227,7 +266,7 @@ inline int centred_gemm(const GemmArgs& args) {
     if (!prepare_chunk(args, depth, row_begin, bottom.row + bottom.count, chunk)) return row_begin;
     for (int p = args.panel_begin; p < args.panel_end; ++p) {
       const Panel panel = panel_of(args, p);
-      ymm::NextPanel next = ymm::next_panel<CentredCodes>(args, p, last - first);
+      NextTiles next = next_tiles(args, depth, p, last - first, chunk.start);
       for (int i = first; i < last; ++i) {
         const RowBlock rows = row_block(args, p, i, tiles);
         const std::ptrdiff_t below = rows.row - row_begin;
