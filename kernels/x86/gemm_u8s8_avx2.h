@@ -47,7 +47,7 @@ struct WideCodes {
 
   template <int Rows, int Vectors>
   [[gnu::always_inline]] static void multiply(const ymm::Codes codes, const std::int8_t* b,
-                                              std::ptrdiff_t stride, int quads,
+                                              std::ptrdiff_t stride, int quads, ymm::Ahead& ahead,
                                               __m256i (&sum)[Rows][Vectors]) {
     constexpr int kHalves = Vectors * 2;
     __m256i half[Rows][kHalves];
@@ -55,6 +55,7 @@ struct WideCodes {
     const std::uint8_t* a = codes.a;
     for (; quads > 0; quads -= 2, a += 16, b += stride * 2) {
       add_quad(a, codes.stride, b, half);
+      ahead.fetch();
       add_quad(a + 8, codes.stride, b + stride, half);
     }
 #pragma GCC unroll 8

@@ -8,6 +8,7 @@
 
 namespace nybble::kernels::avx2 {
 
+using ymm::Ahead;
 using ymm::Codes;
 using ymm::Depth;
 using ymm::pin;
@@ -20,13 +21,6 @@ using ymm::TilePlace;
 [[gnu::always_inline]] inline __m256i unsigned_weights(const std::int8_t* b) {
   return _mm256_xor_si256(ymm::load(b), _mm256_set1_epi8(-128));
 }
-
-/// What a tile fetches into L2 of the next panel: a line at `at` every second quad. One in a loop: as many at
-/// once would wait for each other.
-struct Ahead {
-  const char* at;
-  std::ptrdiff_t step;
-};
 
 struct CentredCodes {
   static constexpr bool kSumsAreCentred = true;
@@ -76,8 +70,7 @@ struct CentredCodes {
     const std::uint8_t* a = codes.a;
     for (; quads > 0; quads -= 2, a += 8, b += stride * 2) {
       add_quad(a, codes.stride, b, sum);
-      _mm_prefetch(ahead.at, _MM_HINT_T1);
-      ahead.at += ahead.step;
+      ahead.fetch();
       add_quad(a + 4, codes.stride, b + stride, sum);
     }
   }
@@ -100,11 +93,6 @@ struct CentredChunk {
   ExtraQuad extras[kExtras];
 };
 
-/// Codes of a block, with the padding after the last: a multiple of 64.
-inline int block_codes(const Depth& depth, int block) {
-  return (block + 1 < depth.blocks ? depth.block_end(block) : depth.padded) - depth.block_begin(block);
-}
-
 /// How many rows a chunk holds; 0: not even a tile's.
 inline int rows_of_chunk(const GemmArgs& args, const Depth& depth) {
   const int codes = CentredChunk::kCodes / depth.padded, blocks = CentredChunk::kBlocks / depth.blocks;
@@ -124,7 +112,7 @@ inline bool prepare_chunk(const GemmArgs& args, const Depth& depth, int first, i
     const std::uint8_t* a = args.a + row * args.lda;
     for (int block = 0; block < depth.blocks; ++block, ++start) {
       const int begin = depth.block_begin(block), zero = args.rows[row * depth.blocks + block].zero;
-      const int count = block_codes(depth, block);
+      const int count = ymm::slice_codes(depth, block, block + 1);
       const int centre = centre_of(zero);
       const int more = centre_codes(a + begin, count, centre, begin / 4, codes + begin, chunk.extras + extras,
                                     room - extras);
@@ -195,7 +183,7 @@ template <int Rows, int Vectors>
   ymm::begin_results<false>(panel, tile, true, f);
   for (int block = 0; block < depth.blocks; ++block, start += Rows * kPanelColumns) {
     const int begin = depth.block_begin(block);
-    const int count = block_codes(depth, block);
+    const int count = ymm::slice_codes(depth, block, block + 1);
     CentredCodes::multiply({codes.a + begin, codes.stride}, b + begin / 4 * stride, stride, count / 4, start,
                            ahead, sum);
     ymm::add_block<CentredCodes>(sum, panel, tile, depth.blocks, block, 0, f);
@@ -203,40 +191,10 @@ template <int Rows, int Vectors>
   ymm::end_results<false>(panel, tile, true, f);
 }
 
-/// The next panel, which the first tiles of a panel fetch.
-struct NextTiles {
-  const char* at;
-  int tiles;            ///< left that fetch
-  std::ptrdiff_t step;  ///< of each
-  const char* idle;     ///< in L1: for tiles that fetch nothing
-
-  Ahead ahead(int turns) {
-    if (tiles == 0) return {idle, 0};
-    --tiles;
-    const char* from = at;
-    at += turns * step;
-    return {from, step};
-  }
-};
-
-/// Eight to sixteen tiles share the panel: a line every second to fourth quad.
-inline NextTiles next_tiles(const GemmArgs& args, const Depth& depth, int p, int row_blocks,
-                            const void* idle) {
-  const auto* stay = static_cast<const char*>(idle);
-  const int all = row_blocks * (kPanelColumns / 16), tiles = all < 16 ? all : 16;
-  if (p + 1 >= args.panel_end || tiles < 8) return {stay, 0, 0, stay};
-  const std::size_t bytes =
-      panel_weight_bytes(args.n, args.k, p + 1, args.format) + panel_trailer_bytes(args.k, args.format);
-  const std::ptrdiff_t turns = std::ptrdiff_t{tiles} * (depth.padded / 8);
-  const std::ptrdiff_t step = (static_cast<std::ptrdiff_t>(bytes) + turns - 1) / turns;
-  const auto* at = reinterpret_cast<const char*>(args.b + panel_offset(args.k, p + 1, args.format));
-  return {at, tiles, step < 64 ? step : 64, stay};
-}
-
 /// All columns of a panel for a row block of `Rows` rows or fewer.
 template <int Rows = CentredCodes::kTileRows>
 inline void centred_rows(const GemmArgs& args, const Panel& panel, const RowBlock& rows, const Codes& codes,
-                         const std::int32_t* start, const Depth& depth, NextTiles& next) {
+                         const std::int32_t* start, const Depth& depth, ymm::NextPanel& next) {
   if constexpr (Rows > 1) {
     if (rows.count < Rows) return centred_rows<Rows - 1>(args, panel, rows, codes, start, depth, next);
   }
@@ -244,11 +202,11 @@ inline void centred_rows(const GemmArgs& args, const Panel& panel, const RowBloc
   TilePlace<Rows> tile{rows.rows, nullptr, 0, rows.c, args.ldc, 0};
   int& column = tile.column;
   for (; column + kVectors * 8 <= panel.width; column += kVectors * 8) {
-    centred_tile<Rows, kVectors>(panel, codes, depth, tile, start, next.ahead(depth.padded / 8));
+    centred_tile<Rows, kVectors>(panel, codes, depth, tile, start, next.ahead(depth.padded / 4));
   }
   if constexpr (kVectors > 2) {
     for (; column < panel.width; column += 16)
-      centred_tile<Rows, 2>(panel, codes, depth, tile, start, {next.idle, 0});
+      centred_tile<Rows, 2>(panel, codes, depth, tile, start, Ahead{next.idle, 0});
   }
 }
 
@@ -266,7 +224,7 @@ inline int centred_gemm(const GemmArgs& args) {
     if (!prepare_chunk(args, depth, row_begin, bottom.row + bottom.count, chunk)) return row_begin;
     for (int p = args.panel_begin; p < args.panel_end; ++p) {
       const Panel panel = panel_of(args, p);
-      NextTiles next = next_tiles(args, depth, p, last - first, chunk.start);
+      ymm::NextPanel next = ymm::next_panel(args, p, last - first, 16, depth.padded / 4, chunk.start);
       for (int i = first; i < last; ++i) {
         const RowBlock rows = row_block(args, p, i, tiles);
         const std::ptrdiff_t below = rows.row - row_begin;
