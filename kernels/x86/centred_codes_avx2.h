@@ -13,7 +13,7 @@
 #include <cstdint>
 #include <cstring>
 
-#include "kernels/x86/row_sums_ymm.h"
+#include "kernels/x86/panel.h"
 
 namespace nybble::kernels::avx2 {
 
@@ -39,25 +39,31 @@ inline unsigned quads_to_cut(__m256i codes) {
   return 0xFF ^ static_cast<unsigned>(_mm256_movemask_ps(_mm256_castsi256_ps(none)));
 }
 
-/// Cuts the quad of codes q at `q` in `codes`; gives how many extra quads it wrote, at most two: |q - c| ≤
-/// 191.
+/// Whether the four 16-bit numbers can be multiplied at once; none is beyond ±127.
+inline bool fits(__m128i four) {
+  const __m128i pairs = _mm_abs_epi32(_mm_madd_epi16(four, _mm_set1_epi16(1)));
+  return _mm_cvtsi128_si64(_mm_cmpgt_epi32(pairs, _mm_set1_epi32(128))) == 0;
+}
+
+/// Cuts the quad of codes q at `q` in `codes`; gives how many extra quads it wrote, one or two: what is cut
+/// off is at most 191 - 64.
 inline int cut_quad(const std::uint8_t* q, int centre, int quad, std::uint8_t* codes, ExtraQuad* extras) {
-  std::int32_t bytes;
-  std::memcpy(&bytes, q, sizeof bytes);
   const __m128i most = _mm_set1_epi16(64), least = _mm_set1_epi16(-64);
-  __m128i rest =
-      _mm_sub_epi16(_mm_cvtepu8_epi16(_mm_cvtsi32_si128(bytes)), _mm_set1_epi16(static_cast<short>(centre)));
-  for (int count = 0;; ++count) {
-    const __m128i part = _mm_min_epi16(_mm_max_epi16(rest, least), most);
-    const std::int32_t four = _mm_cvtsi128_si32(_mm_packs_epi16(part, part));
-    if (count == 0) {
-      std::memcpy(codes, &four, sizeof four);
-    } else {
-      extras[count - 1] = {four, quad};
-    }
-    rest = _mm_sub_epi16(rest, part);
-    if (_mm_cvtsi128_si64(rest) == 0) return count;
+  const auto cut = [&](__m128i four) { return _mm_min_epi16(_mm_max_epi16(four, least), most); };
+  const auto bytes = [](__m128i four) { return _mm_cvtsi128_si32(_mm_packs_epi16(four, four)); };
+  const __m128i four = _mm_sub_epi16(_mm_cvtepu8_epi16(_mm_cvtsi32_si128(load_quad(q))),
+                                     _mm_set1_epi16(static_cast<short>(centre)));
+  const __m128i stays = cut(four), rest = _mm_sub_epi16(four, stays);
+  const std::int32_t staying = bytes(stays);
+  std::memcpy(codes, &staying, sizeof staying);
+  if (fits(rest)) {
+    extras[0] = {bytes(rest), quad};
+    return 1;
   }
+  const __m128i part = cut(rest);
+  extras[0] = {bytes(part), quad};
+  extras[1] = {bytes(_mm_sub_epi16(rest, part)), quad};
+  return 2;
 }
 
 /// One block of a row: `count` codes, a multiple of 64, from quad `quad` of K on, to `codes`. Gives how many
