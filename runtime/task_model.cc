@@ -31,11 +31,12 @@ TaskTokens tokenize(const LoadedModel& model, const TextOrPair& text, Truncate t
   }
   tokenizer::Truncation how;
   how.max_tokens = model.info.max_tokens;
+  how.overflow = false;
   if (truncate == Truncate::left) how.side = tokenizer::Truncation::Side::left;
   tokenizer::Encoding encoding =
       text.second ? model.tokenizer->encode_pair(first, read_text(*text.second, second_repaired, tokens), how)
                   : model.tokenizer->encode(first, how);
-  tokens.is_cut = !encoding.overflow.empty();
+  tokens.is_cut = encoding.is_cut;
   tokens.ids = std::move(encoding.ids);
   tokens.types = std::move(encoding.type_ids);
   return tokens;
