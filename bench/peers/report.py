@@ -112,7 +112,7 @@ sequences are sorted by length and padded to the longest of their batch.
 
 HELD = """\
 Every engine was held to {isa} on a CPU that has more: by its own switch, and ONNX Runtime by a copy of it that is told of no more. OpenVINO keeps
-one AVX-512 kernel all the same (LayerNorm). The peak is that of products of 16 bits, which 8 bits need there to be exact; fewer bits, and INT8 engines that let sums
+one AVX-512 kernel all the same (LayerNorm). The peak is that of products of 16 bits, as many as 8 bits can have there and be exact; fewer bits, and INT8 engines that let sums
 saturate, multiply bytes at twice that.
 """
 

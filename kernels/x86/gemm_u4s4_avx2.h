@@ -28,12 +28,12 @@ struct FourBitRows : NibbleWeights {
 
   template <int Rows, int Vectors>
   [[gnu::always_inline]] static void multiply(const Codes codes, const std::int8_t* b, std::ptrdiff_t stride,
-                                              int quads, __m256i (&sum)[Rows][Vectors]) {
-    if (quads <= kDeep) return gather_all(codes.a, codes.stride, b, stride, quads, sum);
+                                              int quads, Ahead& ahead, __m256i (&sum)[Rows][Vectors]) {
+    if (quads <= kDeep) return gather_all(codes.a, codes.stride, b, stride, quads, ahead, sum);
     alignas(32) __m256i total[Rows * Vectors];
     const std::uint8_t* a = codes.a;
     for (int done = 0;; done += kDeep, a += kDeep * 4, b += stride * (kDeep / 2)) {
-      gather_all(a, codes.stride, b, stride, quads - done < kDeep ? quads - done : kDeep, sum);
+      gather_all(a, codes.stride, b, stride, quads - done < kDeep ? quads - done : kDeep, ahead, sum);
 #pragma GCC unroll 16
       for (int i = 0; i < Rows * Vectors; ++i) {
         __m256i& s = sum[i / Vectors][i % Vectors];
@@ -49,11 +49,13 @@ struct FourBitRows : NibbleWeights {
   template <int Rows, int Vectors>
   [[gnu::always_inline]] static void gather_all(const std::uint8_t* a, std::ptrdiff_t lda,
                                                 const std::int8_t* b, std::ptrdiff_t stride, int quads,
-                                                __m256i (&sum)[Rows][Vectors]) {
+                                                Ahead& ahead, __m256i (&sum)[Rows][Vectors]) {
     ymm::clear(sum);
     for (; quads > 0; quads -= 4, a += 16, b += stride * 2) {
       gather_two<FourBitRows, false>(a, lda, b, sum);
+      ahead.fetch();
       gather_two<FourBitRows, false>(a + 8, lda, b + stride, sum);
+      ahead.fetch();
     }
 #pragma GCC unroll 8
     for (int r = 0; r < Rows; ++r) {

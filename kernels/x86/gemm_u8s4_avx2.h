@@ -47,12 +47,16 @@ template <class Core, bool First, int Rows, int Vectors>
 
 template <class Core, int Rows, int Vectors>
 [[gnu::always_inline]] inline void gather_eight(const std::uint8_t* a, std::ptrdiff_t lda,
-                                                const std::int8_t* b, std::ptrdiff_t stride,
+                                                const std::int8_t* b, std::ptrdiff_t stride, Ahead& ahead,
                                                 __m256i (&pairs)[Rows][Vectors]) {
   gather_two<Core, true>(a, lda, b, pairs);
+  ahead.fetch();
   gather_two<Core, false>(a + 8, lda, b + stride, pairs);
+  ahead.fetch();
   gather_two<Core, false>(a + 16, lda, b + stride * 2, pairs);
+  ahead.fetch();
   gather_two<Core, false>(a + 24, lda, b + stride * 3, pairs);
+  ahead.fetch();
 }
 
 /// Per channel the weights' codes are the unsigned side (0..15, as they come) and the rows' codes, less 128,
@@ -89,13 +93,14 @@ struct UnsignedNibbles : NibbleWeights {
   }
   template <int Rows, int Vectors>
   [[gnu::always_inline]] static void multiply(const Codes codes, const std::int8_t* b, std::ptrdiff_t stride,
-                                              int quads, __m256i (&sum)[Rows][Vectors]) {
-    multiply_in_steps<UnsignedNibbles>(codes, b, stride, quads, sum);
+                                              int quads, Ahead& ahead, __m256i (&sum)[Rows][Vectors]) {
+    multiply_in_steps<UnsignedNibbles>(codes, b, stride, quads, ahead, sum);
   }
   template <int Rows, int Vectors>
   [[gnu::always_inline]] static void step(const std::uint8_t* a, std::ptrdiff_t lda, const std::int8_t* b,
-                                          std::ptrdiff_t stride, __m256i (&pairs)[Rows][Vectors]) {
-    gather_eight<UnsignedNibbles>(a, lda, b, stride, pairs);
+                                          std::ptrdiff_t stride, Ahead& ahead,
+                                          __m256i (&pairs)[Rows][Vectors]) {
+    gather_eight<UnsignedNibbles>(a, lda, b, stride, ahead, pairs);
   }
 };
 
@@ -113,13 +118,14 @@ struct SignedNibbles : NibbleWeights {
   }
   template <int Rows, int Vectors>
   [[gnu::always_inline]] static void multiply(const Codes codes, const std::int8_t* b, std::ptrdiff_t stride,
-                                              int quads, __m256i (&sum)[Rows][Vectors]) {
-    multiply_in_steps<SignedNibbles>(codes, b, stride, quads, sum);
+                                              int quads, Ahead& ahead, __m256i (&sum)[Rows][Vectors]) {
+    multiply_in_steps<SignedNibbles>(codes, b, stride, quads, ahead, sum);
   }
   template <int Rows, int Vectors>
   [[gnu::always_inline]] static void step(const std::uint8_t* a, std::ptrdiff_t lda, const std::int8_t* b,
-                                          std::ptrdiff_t stride, __m256i (&pairs)[Rows][Vectors]) {
-    gather_eight<SignedNibbles>(a, lda, b, stride, pairs);
+                                          std::ptrdiff_t stride, Ahead& ahead,
+                                          __m256i (&pairs)[Rows][Vectors]) {
+    gather_eight<SignedNibbles>(a, lda, b, stride, ahead, pairs);
   }
 };
 

@@ -17,19 +17,20 @@ struct Nibbles {
 
   template <int Rows, int Vectors>
   [[gnu::always_inline]] static void multiply(const ymm::Codes codes, const std::int8_t* b,
-                                              std::ptrdiff_t stride, int quads,
+                                              std::ptrdiff_t stride, int quads, ymm::Ahead& ahead,
                                               __m256i (&sum)[Rows][Vectors]) {
     ymm::clear(sum);
     const std::uint8_t *row0 = codes.a, *row3 = codes.a + 3 * codes.stride;
     for (; quads > 0; quads -= 8, row0 += 32, row3 += 32, b += stride * 4)
-      add_pairs<0>(row0, row3, codes.stride, b, stride, sum);
+      add_pairs<0>(row0, row3, codes.stride, b, stride, ahead, sum);
   }
 
   /// Pairs of quads Pair..3: the first from the low nibbles, the second from the high ones.
   template <int Pair, int Rows, int Vectors>
   [[gnu::always_inline]] static void add_pairs(const std::uint8_t* row0, const std::uint8_t* row3,
                                                std::ptrdiff_t lda, const std::int8_t* b,
-                                               std::ptrdiff_t stride, __m256i (&sum)[Rows][Vectors]) {
+                                               std::ptrdiff_t stride, ymm::Ahead& ahead,
+                                               __m256i (&sum)[Rows][Vectors]) {
     const __m256i low = _mm256_set1_epi8(15);
     __m256i weights[Vectors];
 #pragma GCC unroll 8
@@ -39,7 +40,8 @@ struct Nibbles {
     for (int v = 0; v < Vectors; ++v)
       weights[v] = _mm256_and_si256(_mm256_srli_epi16(ymm::load(b + v * 32), 4), low);
     add_quad<Pair * 8 + 4>(row0, row3, lda, weights, sum);
-    if constexpr (Pair < 3) add_pairs<Pair + 1>(row0, row3, lda, b + stride, stride, sum);
+    ahead.fetch();
+    if constexpr (Pair < 3) add_pairs<Pair + 1>(row0, row3, lda, b + stride, stride, ahead, sum);
   }
 };
 

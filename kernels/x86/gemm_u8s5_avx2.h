@@ -13,16 +13,19 @@ struct FourPairs : ByteRows {
 
   template <int Rows, int Vectors>
   [[gnu::always_inline]] static void multiply(const Codes codes, const std::int8_t* b, std::ptrdiff_t stride,
-                                              int quads, __m256i (&sum)[Rows][Vectors]) {
-    multiply_in_steps<FourPairs>(codes, b, stride, quads, sum);
+                                              int quads, Ahead& ahead, __m256i (&sum)[Rows][Vectors]) {
+    multiply_in_steps<FourPairs>(codes, b, stride, quads, ahead, sum);
   }
 
   template <int Rows, int Vectors>
   [[gnu::always_inline]] static void step(const std::uint8_t* a, std::ptrdiff_t lda, const std::int8_t* b,
-                                          std::ptrdiff_t stride, __m256i (&pairs)[Rows][Vectors]) {
+                                          std::ptrdiff_t stride, Ahead& ahead,
+                                          __m256i (&pairs)[Rows][Vectors]) {
     quad<true>(a, lda, b, pairs);
+    ahead.fetch();
     quad<false>(a + 4, lda, b + stride, pairs);
     quad<false>(a + 8, lda, b + stride * 2, pairs);
+    ahead.fetch();
     quad<false>(a + 12, lda, b + stride * 3, pairs);
   }
 

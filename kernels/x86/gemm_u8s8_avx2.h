@@ -1,11 +1,12 @@
-// C = A (u8) × W (s8) with vpmaddwd: tiles of up to 6 rows × 8 columns.
+// C = A (u8) × W (s8): by vpmaddubsw where nearly all pairs of codes allow it (product_centred_avx2.h), else
+// by vpmaddwd on 16 bits.
 #pragma once
 
-#include "kernels/x86/product_ymm.h"
+#include "kernels/x86/product_centred_avx2.h"
 
 namespace nybble::kernels::avx2 {
 
-/// vpmaddubsw would saturate, so both sides are 16 bits wide.
+/// Both sides 16 bits wide: tiles of up to 6 rows × 8 columns, whatever the codes.
 struct WideCodes {
   static constexpr int kBits = 8, kRowBits = 8, kWeightBits = 8;
   static constexpr int kTileRows = 6;
@@ -46,7 +47,7 @@ struct WideCodes {
 
   template <int Rows, int Vectors>
   [[gnu::always_inline]] static void multiply(const ymm::Codes codes, const std::int8_t* b,
-                                              std::ptrdiff_t stride, int quads,
+                                              std::ptrdiff_t stride, int quads, ymm::Ahead& ahead,
                                               __m256i (&sum)[Rows][Vectors]) {
     constexpr int kHalves = Vectors * 2;
     __m256i half[Rows][kHalves];
@@ -54,6 +55,7 @@ struct WideCodes {
     const std::uint8_t* a = codes.a;
     for (; quads > 0; quads -= 2, a += 16, b += stride * 2) {
       add_quad(a, codes.stride, b, half);
+      ahead.fetch();
       add_quad(a + 8, codes.stride, b + stride, half);
     }
 #pragma GCC unroll 8
@@ -67,6 +69,13 @@ struct WideCodes {
   }
 };
 
-inline void gemm_u8s8(const GemmArgs& args) noexcept { ymm::gemm<WideCodes, false>(args); }
+inline void gemm_u8s8(const GemmArgs& args) noexcept {
+  const int done = centred_gemm(args);
+  if (done == args.m) return;
+  GemmArgs rest = args;
+  rest.a += done * args.lda, rest.c += done * args.ldc, rest.m -= done;
+  rest.rows += std::ptrdiff_t{done} * row_block_count(args.k, args.format);
+  ymm::gemm<WideCodes, false>(rest, done);
+}
 
 }  // namespace nybble::kernels::avx2

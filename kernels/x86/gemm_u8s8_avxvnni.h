@@ -32,24 +32,26 @@ struct Bytes {
 
   template <int Rows, int Vectors>
   [[gnu::always_inline]] static void multiply(const ymm::Codes codes, const std::int8_t* b,
-                                              std::ptrdiff_t stride, int quads,
+                                              std::ptrdiff_t stride, int quads, ymm::Ahead& ahead,
                                               __m256i (&sum)[Rows][Vectors]) {
     ymm::clear(sum);
     const std::uint8_t *row0 = codes.a, *row3 = codes.a + 3 * codes.stride;
     for (; quads > 0; quads -= 8, row0 += 32, row3 += 32, b += stride * 8)
-      add_quads<0>(row0, row3, codes.stride, b, stride, sum);
+      add_quads<0>(row0, row3, codes.stride, b, stride, ahead, sum);
   }
 
   /// Quads Quad..7.
   template <int Quad, int Rows, int Vectors>
   [[gnu::always_inline]] static void add_quads(const std::uint8_t* row0, const std::uint8_t* row3,
                                                std::ptrdiff_t lda, const std::int8_t* b,
-                                               std::ptrdiff_t stride, __m256i (&sum)[Rows][Vectors]) {
+                                               std::ptrdiff_t stride, ymm::Ahead& ahead,
+                                               __m256i (&sum)[Rows][Vectors]) {
     __m256i weights[Vectors];
 #pragma GCC unroll 8
     for (int v = 0; v < Vectors; ++v) weights[v] = ymm::load(b + v * 32);
     add_quad<Quad * 4>(row0, row3, lda, weights, sum);
-    if constexpr (Quad < 7) add_quads<Quad + 1>(row0, row3, lda, b + stride, stride, sum);
+    if constexpr (Quad % 2 == 0) ahead.fetch();
+    if constexpr (Quad < 7) add_quads<Quad + 1>(row0, row3, lda, b + stride, stride, ahead, sum);
   }
 };
 

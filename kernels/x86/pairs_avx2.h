@@ -7,6 +7,7 @@
 
 namespace nybble::kernels::avx2 {
 
+using ymm::Ahead;
 using ymm::Codes;
 using ymm::pin;
 
@@ -26,11 +27,13 @@ struct ShallowPairs : ByteRows {
 
   template <int Rows, int Vectors>
   [[gnu::always_inline]] static void multiply(const Codes codes, const std::int8_t* b, std::ptrdiff_t stride,
-                                              int quads, __m256i (&sum)[Rows][Vectors]) {
+                                              int quads, Ahead& ahead, __m256i (&sum)[Rows][Vectors]) {
     const std::uint8_t* a = codes.a;
     ymm::clear(sum);
     for (; quads > 0; quads -= 2 * Deep, a += 8 * Deep, b += stride * 2 * Deep) {
       add_quads(a, codes.stride, b, stride, sum);
+#pragma GCC unroll 2
+      for (int d = 0; d < Deep; ++d) ahead.fetch();
       add_quads(a + 4 * Deep, codes.stride, b + stride * Deep, stride, sum);
     }
   }
@@ -62,13 +65,13 @@ struct ShallowPairs : ByteRows {
 /// taken to 32. Between steps the sums are in memory: 16 registers hold one set of them only.
 template <class Core, int Rows, int Vectors>
 [[gnu::always_inline]] inline void multiply_in_steps(const Codes& codes, const std::int8_t* b,
-                                                     std::ptrdiff_t stride, int quads,
+                                                     std::ptrdiff_t stride, int quads, Ahead& ahead,
                                                      __m256i (&sum)[Rows][Vectors]) {
   alignas(32) __m256i total[Rows * Vectors];
   const std::uint8_t* a = codes.a;
   for (int done = 0;;) {
     __m256i pairs[Rows][Vectors];
-    Core::step(a, codes.stride, b, stride, pairs);
+    Core::step(a, codes.stride, b, stride, ahead, pairs);
     const __m256i ones = _mm256_set1_epi16(1);
 #pragma GCC unroll 8
     for (int r = 0; r < Rows; ++r) {

@@ -8,25 +8,68 @@
 //   kCodeBytes       bytes a code in the prepared rows; 0: rows are read as they are
 //   kSums            whether Σ q is needed per channel too (in groups it always is)
 //   prepare(...)     one row of prepared codes
-//   multiply(...)    the sums of a tile over quads (a multiple of 8) to memory: a function of its own, or
-//                    g++ 12 spills what the code around it wants to keep
+//   multiply(...)    the sums of a tile over quads (a multiple of 8), with an Ahead::fetch every second quad
 #pragma once
 
 #include "kernels/x86/tile_ymm.h"
 
 namespace nybble::kernels::ymm {
 
+/// What a tile fetches into L2 of the next panel: the line at `at` every second quad. Not all at once,
+/// between tiles: they would wait for each other.
+struct Ahead {
+  const char* at;
+  std::ptrdiff_t step;
+
+  [[gnu::always_inline]] void fetch() {
+    _mm_prefetch(at, _MM_HINT_T1);
+    at += step;
+  }
+};
+
+/// The next panel, which the first tiles of a panel fetch.
+struct NextPanel {
+  const char* at;
+  int tiles;            ///< that are to fetch
+  std::ptrdiff_t step;  ///< of each
+  const char* idle;     ///< in L1: the others fetch nothing
+
+  Ahead ahead(int quads) {
+    if (tiles == 0) return {idle, 0};
+    --tiles;
+    const char* from = at;
+    at += quads / 2 * step;
+    return {from, step};
+  }
+};
+
+/// Of panel p, whose tiles are `row_blocks` times those of `columns` columns, over `quads` quads. Eight to
+/// sixteen share it, a line every second to fourth quad. With fewer each would have to fetch so much that it
+/// waits; a single row reads weights as fast as they come anyway.
+inline NextPanel next_panel(const GemmArgs& args, int p, int row_blocks, int columns, int quads,
+                            const void* idle) {
+  const auto* stay = static_cast<const char*>(idle);
+  const int all = row_blocks * (kPanelColumns / columns), tiles = all < 16 ? all : 16;
+  if (p + 1 >= args.panel_end || tiles < 8) return {stay, 0, 0, stay};
+  const std::size_t bytes =
+      panel_weight_bytes(args.n, args.k, p + 1, args.format) + panel_trailer_bytes(args.k, args.format);
+  const std::ptrdiff_t turns = std::ptrdiff_t{tiles} * (quads / 2);
+  const std::ptrdiff_t step = (static_cast<std::ptrdiff_t>(bytes) + turns - 1) / turns;
+  const auto* at = reinterpret_cast<const char*>(args.b + panel_offset(args.k, p + 1, args.format));
+  return {at, tiles, step < 64 ? step : 64, stay};
+}
+
 /// The sums of one segment.
 template <class Core, int Rows, int Vectors>
 [[gnu::always_inline]] inline void multiply_segment(const Panel& panel, const Codes& codes,
                                                     const Depth& depth, const TilePlace<Rows>& tile,
-                                                    int begin, int block, int slice_begin,
+                                                    int begin, int block, int slice_begin, Ahead& ahead,
                                                     __m256i (&sum)[Rows][Vectors]) {
   const std::ptrdiff_t stride = panel.width * 4;
   const Codes from{codes.a + (begin - slice_begin) * Core::kReadBytes, codes.stride};
   const std::byte* b = panel.weights + begin / (Core::kBits == 4 ? 8 : 4) * stride + tile.column * 4;
   Core::multiply(from, reinterpret_cast<const std::int8_t*>(b), stride,
-                 (depth.segment_end(begin, block) - begin) / 4, sum);
+                 (depth.segment_end(begin, block) - begin) / 4, ahead, sum);
 }
 
 /// One tile of a product per channel over a slice of K. Not inlined, nor are the others below: among the code
@@ -34,22 +77,22 @@ template <class Core, int Rows, int Vectors>
 /// behind a reference.
 template <class Core, int Rows, int Vectors>
 [[gnu::noinline]] void channel_tile(const Panel panel, const Codes codes, const Depth depth,
-                                    const TilePlace<Rows> tile) {
+                                    const TilePlace<Rows> tile, Ahead ahead) {
   __m256i sum[Rows][Vectors];
-  multiply_segment<Core>(panel, codes, depth, tile, 0, 0, 0, sum);
+  multiply_segment<Core>(panel, codes, depth, tile, 0, 0, 0, ahead, sum);
   finish_single<Core>(sum, panel, tile);
 }
 
 /// A tile in segments that are the blocks of row parameters: per channel, or (Grouped) groups of that length.
 template <class Core, bool Grouped, int Rows, int Vectors>
 [[gnu::noinline]] void blocks_tile(const Panel panel, const Slice slice, const Codes codes, const Depth depth,
-                                   const TilePlace<Rows> tile) {
+                                   const TilePlace<Rows> tile, Ahead ahead) {
   Results<Rows, Vectors> f;
   begin_results<Grouped>(panel, tile, slice.begin == 0, f);
   for (int block = slice.begin; block < slice.end; ++block) {
     __m256i sum[Rows][Vectors];
     multiply_segment<Core>(panel, codes, depth, tile, depth.block_begin(block), block,
-                           depth.block_begin(slice.begin), sum);
+                           depth.block_begin(slice.begin), ahead, sum);
     if constexpr (Grouped) {
       fold_block<Core>(sum, panel, tile, depth.blocks, block, block - slice.begin, f);
     } else {
@@ -62,7 +105,7 @@ template <class Core, bool Grouped, int Rows, int Vectors>
 /// Several groups a block of row parameters.
 template <class Core, int Rows, int Vectors>
 [[gnu::noinline]] void group_tile(const Panel panel, const Slice slice, const Codes codes, const Depth depth,
-                                  const TilePlace<Rows> tile) {
+                                  const TilePlace<Rows> tile, Ahead ahead) {
   const int slice_begin = depth.block_begin(slice.begin);
   Results<Rows, Vectors> f, h;
   begin_results<true>(panel, tile, slice.begin == 0, f);
@@ -73,7 +116,7 @@ template <class Core, int Rows, int Vectors>
     const int end = depth.block_end(block);
     for (int begin = depth.block_begin(block); begin < end; begin += depth.segment, ++segment) {
       __m256i sum[Rows][Vectors];
-      multiply_segment<Core>(panel, codes, depth, tile, begin, block, slice_begin, sum);
+      multiply_segment<Core>(panel, codes, depth, tile, begin, block, slice_begin, ahead, sum);
       fold_group<Core>(sum, panel, tile, first_group + segment, segment, h);
     }
     fold_groups(h, panel, tile, depth.blocks, block, f);
@@ -83,28 +126,21 @@ template <class Core, int Rows, int Vectors>
 
 template <class Core, bool Grouped, int Rows, int Vectors>
 inline void product_tile(const Panel& panel, const Slice& slice, const Codes& codes, const Depth& depth,
-                         const TilePlace<Rows>& tile) {
+                         const TilePlace<Rows>& tile, Ahead ahead) {
   if constexpr (Grouped) {
     if (Core::kRowBits == 4 && depth.segment == depth.block)
-      return blocks_tile<Core, true, Rows, Vectors>(panel, slice, codes, depth, tile);
-    group_tile<Core, Rows, Vectors>(panel, slice, codes, depth, tile);
+      return blocks_tile<Core, true, Rows, Vectors>(panel, slice, codes, depth, tile, ahead);
+    group_tile<Core, Rows, Vectors>(panel, slice, codes, depth, tile, ahead);
   } else {
-    if (depth.blocks == 1) return channel_tile<Core, Rows, Vectors>(panel, codes, depth, tile);
-    blocks_tile<Core, false, Rows, Vectors>(panel, slice, codes, depth, tile);
+    if (depth.blocks == 1) return channel_tile<Core, Rows, Vectors>(panel, codes, depth, tile, ahead);
+    blocks_tile<Core, false, Rows, Vectors>(panel, slice, codes, depth, tile, ahead);
   }
 }
 
-/// The next panel, which the tiles of a panel bring into L2 between them.
-struct NextPanel {
-  const std::byte* at;
-  std::ptrdiff_t share;  ///< bytes that a tile fetches
-
-  void fetch() {
-    for (std::ptrdiff_t i = 0; i < share; i += 64)
-      _mm_prefetch(reinterpret_cast<const char*>(at + i), _MM_HINT_T1);
-    at += share;
-  }
-};
+/// Codes of blocks [begin, end) of a row, with the padding after the last.
+inline int slice_codes(const Depth& depth, int begin, int end) {
+  return (end < depth.blocks ? depth.block_begin(end) : depth.padded) - depth.block_begin(begin);
+}
 
 /// All columns of a panel for a row block. Few rows take more columns at a time, so that as many sums are
 /// under way; a panel narrower than 64 takes tiles of its smallest part.
@@ -114,13 +150,13 @@ inline void product_rows(const GemmArgs& args, const Panel panel, const RowBlock
   constexpr int kVectors = Core::vectors(Rows);
   TilePlace<Rows> tile{rows.rows, sums, slice.sum_stride, rows.c, args.ldc, 0};
   int& column = tile.column;
+  const int quads = slice_codes(depth, slice.begin, slice.end) / 4;
   for (; column + kVectors * 8 <= panel.width; column += kVectors * 8) {
-    next.fetch();
-    product_tile<Core, Grouped, Rows, kVectors>(panel, slice, codes, depth, tile);
+    product_tile<Core, Grouped, Rows, kVectors>(panel, slice, codes, depth, tile, next.ahead(quads));
   }
   if constexpr (kVectors > 2) {
     for (; column < panel.width; column += 16)
-      product_tile<Core, Grouped, Rows, 2>(panel, slice, codes, depth, tile);
+      product_tile<Core, Grouped, Rows, 2>(panel, slice, codes, depth, tile, Ahead{next.idle, 0});
   }
 }
 
@@ -192,20 +228,10 @@ inline Slice prepare(const GemmArgs& args, const Depth& depth, int first, int en
   return {block_begin, block_end, codes, prepared.sums, segments};
 }
 
-/// With fewer tiles than 8 each would have to fetch so much that it waits; a single row reads weights as fast
-/// as they come anyway.
-template <class Core>
-inline NextPanel next_panel(const GemmArgs& args, int p, int row_blocks) {
-  const int tiles = row_blocks * (kPanelColumns / (8 * Core::vectors(Core::kTileRows)));
-  if (p + 1 >= args.panel_end || tiles < 8) return {args.b, 0};
-  const std::size_t bytes =
-      panel_weight_bytes(args.n, args.k, p + 1, args.format) + panel_trailer_bytes(args.k, args.format);
-  return {args.b + panel_offset(args.k, p + 1, args.format), static_cast<std::ptrdiff_t>(bytes) / tiles};
-}
-
 /// The product. Chunks of rows are the outer loop, so that a row is prepared once and not once a panel.
+/// `above` rows stand over these in the C that the epilogue knows.
 template <class Core, bool Grouped>
-void gemm(const GemmArgs& args) noexcept {
+void gemm(const GemmArgs& args, int above = 0) noexcept {
   constexpr bool kSums = Grouped || Core::kMiddle != 0;
   const Depth depth(args);
   const Cut cut = Cut::of<Core>(args, depth, kSums);
@@ -221,13 +247,15 @@ void gemm(const GemmArgs& args) noexcept {
           prepare<Core>(args, depth, row_begin, bottom.row + bottom.count, block, block_end, kSums, prepared);
       for (int p = args.panel_begin; p < args.panel_end; ++p) {
         const Panel panel = panel_of(args, p);
-        NextPanel next = next_panel<Core>(args, p, last - first);
+        NextPanel next = next_panel(args, p, last - first, 8 * Core::vectors(Core::kTileRows),
+                                    slice_codes(depth, block, block_end) / 4, prepared.sums);
         for (int i = first; i < last; ++i) {
-          const RowBlock rows = row_block(args, p, i, tiles);
+          RowBlock rows = row_block(args, p, i, tiles);
           const std::ptrdiff_t below = rows.row - row_begin;
           product_of_rows<Core, Grouped>(args, panel, rows, slice,
                                          {slice.codes.a + below * slice.codes.stride, slice.codes.stride},
                                          slice.sums + below * slice.sum_stride, depth, next);
+          rows.row += above;
           if (block_end == depth.blocks) finish(args, rows, panel.width);
         }
       }

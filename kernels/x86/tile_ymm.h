@@ -116,12 +116,19 @@ struct Results {
 
 inline __m256 broadcast_float(std::int32_t whole) { return _mm256_cvtepi32_ps(_mm256_set1_epi32(whole)); }
 
+/// A core whose sums are t - zero·colsum already says so by a member of this name.
+template <class Core>
+inline constexpr bool kSumsAreCentred = requires {
+  Core::kSumsAreCentred;
+};
+
 /// float(t - zero·colsum) of one row and vector. Where t is a whole number below 2^24 (7 bits: 1024 · 255 ·
 /// 64; 8 bits: 512 · 255 · 128) one fma gives the same float as the integer subtraction does, and no vpmulld
 /// (two or three instructions' time) is needed.
 template <class Core>
 [[gnu::always_inline]] inline __m256 centred(__m256i sum, std::int32_t zero, float middle,
                                              const std::int32_t* colsum, bool small) {
+  if constexpr (kSumsAreCentred<Core>) return _mm256_cvtepi32_ps(sum);
   const __m256i colsums = load(colsum);
   if (Core::kWeightBits == 8 && !small)
     return _mm256_cvtepi32_ps(_mm256_sub_epi32(sum, _mm256_mullo_epi32(_mm256_set1_epi32(zero), colsums)));

@@ -1,4 +1,5 @@
 // The products on packed weights against the scalar set.
+#include <algorithm>
 #include <initializer_list>
 #include <string>
 
@@ -21,13 +22,15 @@ struct Shape {
   int m, n, k;
   Codes codes;
   bool with_epilogue;
+  bool near_zero = false;  ///< the rows' codes, most of them, as those of real layers are
 };
 
 std::string describe(const Product& product, const Shape& s) {
   return std::string(product.name) + " group=" + std::to_string(product.format.group) +
          " row_block=" + std::to_string(product.format.row_block) + " m=" + std::to_string(s.m) +
          " n=" + std::to_string(s.n) + " k=" + std::to_string(s.k) +
-         " codes=" + std::to_string(static_cast<int>(s.codes)) + (s.with_epilogue ? " relu" : "");
+         " codes=" + std::to_string(static_cast<int>(s.codes)) + (s.near_zero ? " near zero" : "") +
+         (s.with_epilogue ? " epilogue" : "");
 }
 
 int weight_code(Random& random, const PackFormat& format, Codes codes, std::size_t i) {
@@ -96,6 +99,39 @@ void fill_activations(Random& random, const Product& product, const Shape& s, st
   a.make_read_only();
 }
 
+/// Codes of 8 bits of which few are far from their row's zero; some neighbours are together just about 128
+/// away, where products of bytes begin to overflow 16 bits. The last quarter of the rows has codes of any
+/// size.
+void fill_near_zero(Random& random, const Shape& s, std::ptrdiff_t lda, const Guarded<RowScale>& rows,
+                    Guarded<std::uint8_t>& a) {
+  const int block = row_block_depth(s.k), blocks = row_block_count(s.k);
+  const auto code = [](int value) { return static_cast<std::uint8_t>(std::clamp(value, 0, 255)); };
+  for (int m = 0; m < s.m; ++m) {
+    for (int k = 0; k < padded_depth(s.k); k += 2) {
+      const int zero = rows[m * blocks + std::min(k, s.k - 1) / block].zero;
+      int first = random.integer(-40, 40), second = random.integer(-40, 40);
+      if (random.integer(0, 30) == 0) {
+        first = random.integer(1, 127), second = random.integer(127, 130) - first;
+        if (random.integer(0, 1) == 0) first = -first, second = -second;
+      }
+      if (random.integer(0, 60) == 0 || m >= s.m - s.m / 4) first = random.integer(-255, 255);
+      a[m * lda + k] = k < s.k ? code(zero + first) : 128;
+      a[m * lda + k + 1] = k + 1 < s.k ? code(zero + second) : 128;
+    }
+  }
+  a.make_read_only();
+}
+
+/// An epilogue that says where it was, and whether it was there twice.
+void add_place(const Tile& tile, const EpilogueArgs*) {
+  for (int row = 0; row < tile.rows; ++row) {
+    for (int column = 0; column < tile.cols; ++column) {
+      float& value = tile.data[row * tile.ld + column];
+      value += static_cast<float>((tile.row + row) * 1000 + tile.column + column);
+    }
+  }
+}
+
 void fill_rows(Random& random, int row_bits, Guarded<RowScale>& rows) {
   for (std::size_t i = 0; i < rows.size(); ++i) {
     rows[i] = {random.normal() * 0.01F, row_bits == 8 ? random.integer(1, 255) : random.integer(0, 15)};
@@ -117,8 +153,12 @@ void check_shape(Context& context, const Product& product, const Shape& s) {
   const std::size_t size = (s.m - 1) * ldc + padded_columns(s.n);
   Guarded<float> expected(size), actual(size);
   fill_pack(context, product, s, pack);
-  fill_activations(context.random, product, s, lda, a);
   fill_rows(context.random, product.row_bits, rows);
+  if (s.near_zero) {
+    fill_near_zero(context.random, s, lda, rows, a);
+  } else {
+    fill_activations(context.random, product, s, lda, a);
+  }
   GemmArgs args{.a = a.data(),
                 .lda = lda,
                 .rows = rows.data(),
@@ -130,11 +170,10 @@ void check_shape(Context& context, const Product& product, const Shape& s) {
                 .panel_end = panel_count(s.n),
                 .c = expected.data(),
                 .ldc = ldc,
-                .epilogue = s.with_epilogue ? context.reference.relu : nullptr,
+                .epilogue = s.with_epilogue ? add_place : nullptr,
                 .format = product.format};
   (context.reference.*product.entry)(args);
   args.c = actual.data();
-  args.epilogue = s.with_epilogue ? context.set.relu : nullptr;
   // In two calls, as two tasks that share the columns would do it.
   const int split = context.random.integer(0, panel_count(s.n));
   args.panel_end = split;
@@ -165,6 +204,19 @@ void check_tall(Context& context, const Product& product) {
   for (const int k : {65, 200, 1100}) {
     for (const int n : {16, 33, 112}) {
       for (int m = 18; m <= 65; ++m) check_shape(context, product, {m, n, k, Codes::random, m % 2 == 0});
+    }
+  }
+}
+
+/// Rows as real layers have them, more than a chunk of a product holds too.
+void check_near_zero(Context& context, const Product& product) {
+  for (const int k : {1, 63, 64, 65, 384, 768, 1024, 1100, 3072}) {
+    for (const int n : {16, 48, 64, 112}) {
+      for (const int m : {1, 2, 3, 4, 5, 16, 17, 90}) {
+        if (m == 90 && (k < 768 || n > 64)) continue;
+        for (const Codes codes : {Codes::random, Codes::least, Codes::greatest})
+          check_shape(context, product, {m, n, k, codes, (m + n) % 2 == 0, true});
+      }
     }
   }
 }
@@ -204,6 +256,7 @@ void check_gemm_u8s8(Context& context) {
   const Product product{"gemm_u8s8", &KernelSet::gemm_u8s8, 8, {}};
   check_product(context, product);
   check_tall(context, product);
+  check_near_zero(context, product);
 }
 void check_gemm_u8s7(Context& context) {
   check_product(context, {"gemm_u8s7", &KernelSet::gemm_u8s7, 8, {.bits = 7}});
