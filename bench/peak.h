@@ -17,7 +17,8 @@ struct PeakLoop {
 
 /// What a product multiplies with on a set that has no instruction for u8 × s8 sums of four.
 enum class Multiplier {
-  words,  ///< vpmaddwd on 16 bits; bytes of 8 bits, whose sums need vpmaddubsw and vpmaddwd, have the same bound
+  words,  ///< vpmaddwd on 16 bits; bytes of 8 bits, whose sums need vpmaddubsw and vpmaddwd, have the same
+          ///< bound
   bytes   ///< vpmaddubsw: sums of two products must fit 16 bits
 };
 

@@ -30,8 +30,8 @@ struct Encoding {
   /// unknown one stands for, an added one with the blanks that it swallowed. Ascending.
   std::vector<std::pair<std::uint32_t, std::string>> spelled;
   bool is_cut = false;  ///< tokens were taken away
-  /// Of a text that was cut the windows after the first, in the reference's order, if they are asked for; they
-  /// have none of their own.
+  /// Of a text that was cut the windows after the first, in the reference's order, if they are asked for;
+  /// they have none of their own.
   std::vector<Encoding> overflow;
 };
 
@@ -47,8 +47,8 @@ struct Truncation {
   Strategy strategy = Strategy::longest_first;
   Side side = Side::right;  ///< where tokens are taken away
   std::size_t stride = 0;   ///< tokens that windows share with the one before
-  /// Whether Encoding::overflow gets what was cut. Of a pair it holds the windows of one text with each of the
-  /// other's: of two texts of a megabyte a million windows. Who does not read them does not ask for them.
+  /// Whether Encoding::overflow gets what was cut. Of a pair it holds the windows of one text with each of
+  /// the other's: of two texts of a megabyte a million windows. Who does not read them does not ask for them.
   bool overflow = true;
 };
 
