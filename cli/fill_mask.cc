@@ -8,6 +8,9 @@
 namespace nybble::cli {
 namespace {
 
+// Lines computed together. Each keeps top_k texts for each mask until it is written.
+constexpr std::size_t kBlock = 64;
+
 struct FillMaskOptions {
   TaskOptions task;
   std::size_t top_k = 5;
@@ -40,17 +43,14 @@ std::string text_lines(std::uint64_t number, const Masks& masks) {
   return text;
 }
 
-/// The library counts the texts of a call; here they are lines.
-Masks fill(const MaskFiller& filler, const TaskLines& source, const TaskLines::Line& line,
-           std::size_t top_k) {
-  const std::string_view text = line.text;
+std::vector<Masks> fill(const FillMaskOptions& options, const MaskFiller& filler, const TaskLines& source,
+                        const std::vector<TaskLines::Line>& block, EncodeReport& done) {
+  std::vector<std::string_view> texts;
+  for (const TaskLines::Line& line : block) texts.push_back(line.text);
   try {
-    return filler.fill({&text, 1}, top_k)[0];
+    return filler.fill(texts, options.top_k, options.task.encode_options(), &done);
   } catch (const Error& error) {
-    const std::string_view sentence = error.what(), prefix = "text 0: ";
-    if (!sentence.starts_with(prefix)) throw;
-    throw Error(error.code(), fmt::format("{}: line {}: {}", source.lines().name(), line.number,
-                                          sentence.substr(prefix.size())));
+    throw with_line(error, source.lines().name(), [&](std::size_t i) { return block[i].number; });
   }
 }
 
@@ -58,14 +58,19 @@ void fill_mask(FillMaskOptions& options) {
   TaskLines source(options.task);
   OutputFile output(options.task.output);
   const MaskFiller filler = MaskFiller::load(options.task.model.name(), options.task.model.checked());
-  for (auto block = source.next(1); !block.empty(); block = source.next(1)) {
-    if (const auto repaired = repair_utf8(block[0].text))
-      source.count_invalid(repaired->invalid_parts, block[0].number);
-    const Masks masks = fill(filler, source, block[0], options.top_k);
-    output.write(options.task.is_json() ? json_line(block[0].number, masks)
-                                        : text_lines(block[0].number, masks));
+  std::uint64_t cut = 0;
+  for (auto block = source.next(kBlock); !block.empty(); block = source.next(kBlock)) {
+    EncodeReport done;
+    const std::vector<Masks> masks = fill(options, filler, source, block, done);
+    for (std::size_t i = 0; i < block.size(); ++i) {
+      output.write(options.task.is_json() ? json_line(block[i].number, masks[i])
+                                          : text_lines(block[i].number, masks[i]));
+    }
+    cut += done.cut;
+    if (done.invalid_parts > 0) source.count_invalid(done.invalid_parts, block[done.first_invalid].number);
   }
   output.finish();
+  say_cut(cut, filler.info().max_tokens);
   source.say_invalid();
 }
 
@@ -78,6 +83,7 @@ void add_fill_mask(CLI::App& app) {
       "Fill the masks of texts, one text a line: line number, mask, score, token and filled text of the "
       "likeliest tokens. Masks are written as the model's tokenizer has them: [MASK] or <mask>.");
   options->task.add(*command, "texts with masks, one a line; - is standard input");
+  options->task.add_lengths(*command);
   command->add_option("--top-k", options->top_k, "tokens for each mask")
       ->check(CLI::Range(1, 1 << 24))
       ->capture_default_str();

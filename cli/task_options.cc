@@ -21,12 +21,12 @@ void TaskOptions::add(CLI::App& command, const char* texts) {
   command.add_option("file", input, texts)->capture_default_str();
 }
 
-void TaskOptions::add_lengths(CLI::App& command) {
+CLI::Option* TaskOptions::add_lengths(CLI::App& command) {
   command
       .add_option("--max-tokens", model.load.max_tokens,
                   "cut texts to this many tokens; else as the model says")
       ->check(CLI::Range(1, 1 << 24));
-  add_truncate(command, truncate);
+  return add_truncate(command, truncate);
 }
 
 EncodeOptions TaskOptions::encode_options() const {

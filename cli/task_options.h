@@ -22,8 +22,8 @@ struct TaskOptions {
   /// Adds --model, --weights, --threads, --isa, --field, --format, -o and the file; `texts` says what its
   /// lines are.
   void add(CLI::App& command, const char* texts);
-  /// Adds --max-tokens and --truncate.
-  void add_lengths(CLI::App& command);
+  /// Adds --max-tokens and --truncate, and gives the latter.
+  CLI::Option* add_lengths(CLI::App& command);
   EncodeOptions encode_options() const;
 
   bool is_json() const { return format == "jsonl"; }

@@ -27,18 +27,23 @@ EncodeReport score_texts(const TaskModel& task, std::span<const TextOrPair> text
   const std::size_t labels = task.labels.size();
   check_room(scores, texts.size(), labels);
   EncodeReport report;
-  runtime::SequenceRunner runner(task, options, [&](std::size_t index, std::span<const float> row) {
+  const auto put = [&](std::size_t index, std::span<const float> row) {
     std::copy(row.begin(), row.end(), scores.begin() + static_cast<std::ptrdiff_t>(index * labels));
-  });
+  };
+  runtime::SequenceRunner runner(task, options, put);
+  std::vector<std::size_t> computed;  // of each text the one whose scores it has
   for (std::size_t begin = 0; begin < texts.size(); begin += kBlock) {
     const auto block = texts.subspan(begin, std::min(kBlock, texts.size() - begin));
     for (const runtime::TaskTokens& tokens :
          runtime::tokenize_texts(*task.model, block, options.truncate, begin)) {
-      runtime::count(tokens, report.texts, report);
-      runner.add(tokens.ids, tokens.types);
+      computed.push_back(runner.add(tokens.ids, tokens.types));
+      runtime::count(tokens, computed.back() != report.texts, report);
     }
   }
   runner.finish();
+  for (std::size_t i = 0; i < computed.size(); ++i) {
+    if (computed[i] != i) put(i, scores.subspan(computed[i] * labels, labels));
+  }
   runtime::apply_scoring(*task.kernels, scoring, scores, labels);
   return report;
 }

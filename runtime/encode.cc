@@ -185,12 +185,11 @@ class EncodeCall {
       runtime::SequenceMarks marks;
       marks.pool_from = static_cast<std::int32_t>(form_.pool_from);
       const Share share{sequence.own_tokens, &sequence == &text.sequences.back()};
-      if (form_.marker || form_.fill) {
-        mark_and_fill(sequence, marks);
-        add_sequence(ids_, types_, marks, share);
-      } else {
-        add_sequence(sequence.ids, sequence.types, marks, share);
-      }
+      const bool is_changed = form_.marker || form_.fill;
+      if (is_changed) mark_and_fill(sequence, marks);
+      const std::span<const std::int32_t> types = is_changed ? types_ : sequence.types;
+      add_sequence(is_changed ? ids_ : sequence.ids,
+                   model_.has_types ? types : std::span<const std::int32_t>(), marks, share);
     }
     ++report_.texts;
   }

@@ -33,6 +33,7 @@ struct Text {
   std::vector<std::pair<std::uint32_t, std::uint32_t>> offsets;
   std::size_t windows_done = 0;
   std::size_t first_token = 0;  ///< special tokens before the text's
+  bool is_cut = false;
 
   std::size_t windows() const { return encoding.overflow.size() + 1; }
   const tokenizer::Encoding& window(std::size_t i) const {
@@ -48,10 +49,14 @@ std::size_t text_tokens(const tokenizer::Encoding& window) {
 
 struct WindowSizes {
   std::size_t window = 0, overlap = 0;
+  std::optional<Truncate> truncate;  ///< one window; else as many as the text needs
 };
 
 WindowSizes window_sizes(const TaskModel& task, const EntityOptions& options) {
   const std::size_t most = task.model->info.max_tokens;
+  if (options.truncate && (options.window > 0 || options.overlap))
+    throw Error(ErrorCode::bad_input, "truncate: expected it or windows, found both");
+  if (options.truncate) return {most, 0, options.truncate};
   const std::size_t special = task.model->tokenizer->special_tokens_of_single();
   const std::size_t window = options.window == 0 ? most : options.window;
   if (window > task.model->info.positions || window <= special) {
@@ -64,7 +69,7 @@ WindowSizes window_sizes(const TaskModel& task, const EntityOptions& options) {
     throw Error(ErrorCode::bad_input, "overlap: expected fewer than the " + std::to_string(window - special) +
                                           " tokens of a window, found " + std::to_string(overlap));
   }
-  return {window, overlap};
+  return {window, overlap, {}};
 }
 
 tokenizer::RepairedText repaired(std::string_view text) {
@@ -80,7 +85,10 @@ Text tokenize(const TaskModel& task, std::string_view source, const WindowSizes&
   tokenizer::Truncation truncation;
   truncation.max_tokens = sizes.window;
   truncation.stride = sizes.overlap;
+  if (sizes.truncate == Truncate::left) truncation.side = tokenizer::Truncation::Side::left;
   text.encoding = task.model->tokenizer->encode(text.repaired.text, truncation);
+  text.is_cut = sizes.truncate && !text.encoding.overflow.empty();
+  if (text.is_cut) text.encoding.overflow.clear();
   const auto& special = text.encoding.special;
   text.first_token = static_cast<std::size_t>(std::find(special.begin(), special.end(), 0) - special.begin());
   text.step = text_tokens(text.encoding) - (text.windows() > 1 ? sizes.overlap : 0);
@@ -188,9 +196,49 @@ std::vector<Entity> entities_of(const TaskModel& task, Text& text, const EntityO
 void count(const Text& text, std::size_t index, EntityReport& report) {
   report.windows += text.windows();
   report.windowed += text.windows() > 1;
+  report.cut += text.is_cut;
   if (text.repaired.replaced > 0 && report.invalid_texts == 0) report.first_invalid = index;
   report.invalid_texts += text.repaired.replaced > 0;
   report.invalid_parts += text.repaired.replaced;
+}
+
+std::vector<Text> read_texts(const TaskModel& task, std::span<const std::string_view> texts,
+                             const WindowSizes& sizes) {
+  std::vector<Text> read(texts.size());
+  task.model->scheduler().parallel_for(static_cast<int>(texts.size()), [&](int i, int) {
+    const auto index = static_cast<std::size_t>(i);
+    read[index] = tokenize(task, texts[index], sizes);
+  });
+  if (sizes.truncate != Truncate::error) return read;
+  for (std::size_t i = 0; i < read.size(); ++i) {
+    if (read[i].is_cut) throw runtime::too_long(i, sizes.window);
+  }
+  return read;
+}
+
+/// Computes the windows of all texts; gives the number of those that got the scores of an equal one.
+std::size_t score_windows(const TaskModel& task, const EncodeOptions& options, std::vector<Text>& texts) {
+  std::vector<std::vector<float>> logits;  // of a window that was computed
+  runtime::SequenceRunner runner(task, options, [&](std::size_t i, std::span<const float> rows) {
+    if (logits.size() <= i) logits.resize(i + 1);
+    logits[i].assign(rows.begin(), rows.end());
+  });
+  std::vector<std::size_t> computed;  // of each window the one whose logits it has
+  for (const Text& text : texts) {
+    if (text.encoding.ids.empty()) continue;
+    for (std::size_t k = 0; k < text.windows(); ++k)
+      computed.push_back(runner.add(text.window(k).ids, text.window(k).type_ids));
+  }
+  runner.finish();
+  std::size_t next = 0, folded = 0;
+  for (Text& text : texts) {
+    if (text.encoding.ids.empty()) continue;
+    for (std::size_t k = 0; k < text.windows(); ++k, ++next) {
+      folded += computed[next] != next;
+      take_window(text, logits[computed[next]], task.labels.size());
+    }
+  }
+  return folded;
 }
 
 }  // namespace
@@ -209,27 +257,9 @@ std::vector<std::vector<Entity>> EntityRecognizer::entities(std::span<const std:
                                                             const EntityOptions& options,
                                                             EntityReport* report) const {
   const TaskModel& task = *impl_;
-  const WindowSizes sizes = window_sizes(task, options);
-  std::vector<Text> read(texts.size());
-  task.model->scheduler().parallel_for(static_cast<int>(texts.size()), [&](int i, int) {
-    const auto index = static_cast<std::size_t>(i);
-    read[index] = tokenize(task, texts[index], sizes);
-  });
-
-  std::vector<std::size_t> text_of_window;
-  runtime::SequenceRunner runner(task, options.encode, [&](std::size_t i, std::span<const float> rows) {
-    take_window(read[text_of_window[i]], rows, task.labels.size());
-  });
-  for (std::size_t i = 0; i < read.size(); ++i) {
-    if (read[i].encoding.ids.empty()) continue;
-    for (std::size_t k = 0; k < read[i].windows(); ++k) {
-      text_of_window.push_back(i);
-      runner.add(read[i].window(k).ids, read[i].window(k).type_ids);
-    }
-  }
-  runner.finish();
-
+  std::vector<Text> read = read_texts(task, texts, window_sizes(task, options));
   EntityReport counted;
+  counted.folded = score_windows(task, options.encode, read);
   std::vector<std::vector<Entity>> entities;
   for (std::size_t i = 0; i < read.size(); ++i) {
     entities.push_back(entities_of(task, read[i], options));

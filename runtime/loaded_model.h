@@ -28,6 +28,7 @@ struct LoadedModel {
   const kernels::KernelSet* kernels = nullptr;
   std::size_t batch_tokens = 0;
   std::unique_ptr<tokenizer::Tokenizer> tokenizer;
+  bool has_types = false;  ///< whether sequences get the tokenizer's token types, or zeros
   TextForms text_forms;
   SparsePooling sparse;  ///< where the output is sparse
   std::unique_ptr<Weights> weights;

@@ -7,6 +7,7 @@
 #include "runtime/sequence_runner.h"
 #include "runtime/task_folder.h"
 #include "runtime/task_model.h"
+#include "runtime/text_tokens.h"
 
 namespace nybble {
 namespace {
@@ -38,15 +39,12 @@ std::string find_mask(const runtime::ModelFolder& folder, const tokenizer::Token
                                                 "tokenizer_config.json names, found none");
 }
 
-std::vector<std::size_t> masks_of(const TaskModel& task, const runtime::TaskTokens& tokens,
-                                  std::size_t index) {
+std::vector<std::size_t> masks_of(const TaskModel& task, std::span<const std::int32_t> ids) {
   std::vector<std::size_t> masks;
-  for (std::size_t i = 0; i < tokens.ids.size(); ++i) {
-    if (tokens.ids[i] == task.mask_id) masks.push_back(i);
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    if (ids[i] == task.mask_id) masks.push_back(i);
   }
-  if (!masks.empty()) return masks;
-  throw Error(ErrorCode::bad_input,
-              "text " + std::to_string(index) + ": expected a mask, " + task.mask_token + ", found none");
+  return masks;
 }
 
 /// One text's masks, and the rows of their predictions.
@@ -54,7 +52,23 @@ struct MaskedText {
   runtime::TaskTokens tokens;
   std::vector<std::size_t> masks;
   std::vector<float> rows;
+  std::size_t computed = 0;  ///< index of the text whose rows it has: an equal one before it, or itself
 };
+
+/// Throws where text `index` has no mask, or one that is cut off, which nobody would miss.
+void check_masks(const TaskModel& task, std::string_view text, const MaskedText& read, std::size_t index) {
+  const std::size_t found = read.masks.size();
+  const std::size_t all =
+      read.tokens.is_cut
+          ? masks_of(task, runtime::tokenize_text(*task.model->tokenizer, text, nullptr, 0).ids).size()
+          : found;
+  const std::string start = "text " + std::to_string(index) + ": expected ";
+  if (all == 0) throw Error(ErrorCode::bad_input, start + "a mask, " + task.mask_token + ", found none");
+  if (found == all) return;
+  throw Error(ErrorCode::too_long,
+              start + "its masks within the " + std::to_string(task.model->info.max_tokens) +
+                  " tokens that it is cut to, found " + std::to_string(found) + " of " + std::to_string(all));
+}
 
 Filling filling_of(const TaskModel& task, const MaskedText& text, std::size_t mask, const Ranked& rank) {
   const tokenizer::Tokenizer& tokenizer = *task.model->tokenizer;
@@ -84,15 +98,37 @@ std::vector<std::vector<Filling>> fill_masks(const TaskModel& task, const Masked
   return masks;
 }
 
-std::vector<MaskedText> tokenize(const TaskModel& task, std::span<const std::string_view> texts) {
+std::vector<MaskedText> tokenize(const TaskModel& task, std::span<const std::string_view> texts,
+                                 Truncate truncate) {
   std::vector<TextOrPair> singles;
   for (const std::string_view text : texts) singles.push_back({text, {}});
   std::vector<MaskedText> result;
-  for (runtime::TaskTokens& tokens : runtime::tokenize_texts(*task.model, singles, Truncate::error, 0)) {
-    std::vector<std::size_t> masks = masks_of(task, tokens, result.size());
-    result.push_back({std::move(tokens), std::move(masks), {}});
+  for (runtime::TaskTokens& tokens : runtime::tokenize_texts(*task.model, singles, truncate, 0)) {
+    MaskedText& text = result.emplace_back();
+    text.tokens = std::move(tokens);
+    text.masks = masks_of(task, text.tokens.ids);
+    check_masks(task, texts[result.size() - 1], text, result.size() - 1);
   }
   return result;
+}
+
+/// Computes the rows of all masks but those of texts that are equal to one before.
+EncodeReport compute_rows(const TaskModel& task, const EncodeOptions& options,
+                          std::vector<MaskedText>& texts) {
+  const std::size_t width = task.model->row_decoder->input_columns();
+  runtime::SequenceRunner runner(task, options, [&](std::size_t i, std::span<const float> rows) {
+    for (const std::size_t mask : texts[i].masks) {
+      const auto row = rows.subspan(mask * width, width);
+      texts[i].rows.insert(texts[i].rows.end(), row.begin(), row.end());
+    }
+  });
+  EncodeReport report;
+  for (MaskedText& text : texts) {
+    text.computed = runner.add(text.tokens.ids, text.tokens.types);
+    runtime::count(text.tokens, text.computed != report.texts, report);
+  }
+  runner.finish();
+  return report;
 }
 
 }  // namespace
@@ -112,20 +148,17 @@ const std::string& MaskFiller::mask_token() const { return impl_->mask_token; }
 
 std::vector<std::vector<std::vector<Filling>>> MaskFiller::fill(std::span<const std::string_view> texts,
                                                                 std::size_t top_k,
-                                                                const EncodeOptions& options) const {
+                                                                const EncodeOptions& options,
+                                                                EncodeReport* report) const {
   const TaskModel& task = *impl_;
-  std::vector<MaskedText> read = tokenize(task, texts);
-  const std::size_t width = task.model->row_decoder->input_columns();
-  runtime::SequenceRunner runner(task, options, [&](std::size_t i, std::span<const float> rows) {
-    for (const std::size_t mask : read[i].masks) {
-      const auto row = rows.subspan(mask * width, width);
-      read[i].rows.insert(read[i].rows.end(), row.begin(), row.end());
-    }
-  });
-  for (const MaskedText& text : read) runner.add(text.tokens.ids, text.tokens.types);
-  runner.finish();
+  std::vector<MaskedText> read = tokenize(task, texts, options.truncate);
+  const EncodeReport counted = compute_rows(task, options, read);
   std::vector<std::vector<std::vector<Filling>>> result;
-  for (const MaskedText& text : read) result.push_back(fill_masks(task, text, top_k, options));
+  for (const MaskedText& text : read) {
+    const bool is_own = text.computed == result.size();
+    result.push_back(is_own ? fill_masks(task, text, top_k, options) : result[text.computed]);
+  }
+  if (report) *report = counted;
   return result;
 }
 

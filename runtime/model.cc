@@ -234,6 +234,8 @@ std::shared_ptr<runtime::LoadedModel> runtime::load_model(const ModelFolder& fol
   }
   std::tie(impl->tokenizer, info.tokenizer_seconds) = tokenizer.get();
   fill_tokenizer(*impl->tokenizer, info);
+  // Tokenizers number the texts of a pair for models, too, that have one token type or none.
+  impl->has_types = impl->sizes.token_types > 1 && has_token_types(folder);
   fill_lengths(folder, options, impl->tokenizer->special_tokens_of_single(), impl->sizes.first_position,
                info);
 

@@ -182,7 +182,8 @@ ModelFolder read_model_folder(const path& dir) {
   JsonObject config = read_json_object(required_file(inner, "config.json"));
   check_weights(inner);
   const path tokenizer_json = required_file(inner, "tokenizer.json");
-  const LengthLimits lengths = read_length_limits(inner, st.sparse.has_value());
+  const LengthLimits lengths =
+      read_length_limits(inner, st.sparse ? TransformerUse::sparse : TransformerUse::embedding);
   return {dir, inner, std::move(config), tokenizer_json, std::move(st), lengths};
 }
 

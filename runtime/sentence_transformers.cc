@@ -83,7 +83,6 @@ void check_output(const JsonObject& config, bool for_sparse) {
   const JsonObject text = object_at(object_at(config, "modality_config"), "text");
   require_string(text, "method", "forward");
   require_string(text, "method_output_name", for_sparse ? "logits" : "last_hidden_state");
-  if (!object_at(config, "processing_kwargs").value().empty()) config.fail("processing_kwargs", "nothing");
 }
 
 // ---- modules ----
@@ -195,8 +194,10 @@ SentenceTransformers read_stanford_colbert(const path& folder) {
 
 }  // namespace
 
-TransformerOptions parse_transformer_options(const JsonObject& config, bool for_sparse) {
-  check_output(config, for_sparse);
+TransformerOptions parse_transformer_options(const JsonObject& config, TransformerUse use) {
+  // Which head a folder has its config.json says.
+  if (use != TransformerUse::head) check_output(config, use == TransformerUse::sparse);
+  if (!object_at(config, "processing_kwargs").value().empty()) config.fail("processing_kwargs", "nothing");
   TransformerOptions options;
   options.lower_case = config.boolean_or("do_lower_case", false);
   options.max_seq_length = length_at(config, "max_seq_length");
@@ -247,9 +248,9 @@ SentenceTransformers read_modules(const path& folder) {
   return {};
 }
 
-LengthLimits read_length_limits(const path& transformer_folder, bool for_sparse) {
+LengthLimits read_length_limits(const path& transformer_folder, TransformerUse use) {
   const JsonObject config = read_transformer_config(transformer_folder);
-  const TransformerOptions options = parse_transformer_options(config, for_sparse);
+  const TransformerOptions options = parse_transformer_options(config, use);
   if (options.lower_case) check_lower_case(config, transformer_folder);
   return {options.max_seq_length,
           parse_model_max_length(read_optional(transformer_folder / "tokenizer_config.json"))};

@@ -52,6 +52,9 @@ struct LengthLimits {
   std::optional<Length> model_max_length;  ///< tokenizer_config.json; 2^63 - 1 where it says 1e30, "no limit"
 };
 
+/// What a Transformer module's output is for: a row a text, the logits of a vocabulary, or a head's.
+enum class TransformerUse { embedding, sparse, head };
+
 /// Reads modules.json, the modules' own configurations and config_sentence_transformers.json in `folder`; or,
 /// of a folder without modules.json whose config.json is that of Stanford's ColBERT, artifact.metadata.
 /// Throws Error{unsupported_model} for an unknown module or pooling, an order of modules that makes no
@@ -60,9 +63,10 @@ struct LengthLimits {
 SentenceTransformers read_modules(const std::filesystem::path& folder);
 
 /// Reads the Transformer module's own configuration and tokenizer_config.json in `transformer_folder`; both
-/// may be absent. Refuses settings that would change what a text becomes. `for_sparse`: the module's task is
-/// to fill masks.
-LengthLimits read_length_limits(const std::filesystem::path& transformer_folder, bool for_sparse = false);
+/// may be absent. Refuses settings that would change what a text becomes, and for embeddings and sparse rows
+/// another output of the model.
+LengthLimits read_length_limits(const std::filesystem::path& transformer_folder,
+                                TransformerUse use = TransformerUse::embedding);
 
 // The same from JSON in memory; the functions above read the files and call these.
 
@@ -71,7 +75,8 @@ struct TransformerOptions {
   std::optional<Length> max_seq_length;
   bool lower_case = false;  ///< texts are lower-cased before the tokenizer's own normalizer
 };
-TransformerOptions parse_transformer_options(const JsonObject& config, bool for_sparse = false);
+TransformerOptions parse_transformer_options(const JsonObject& config,
+                                             TransformerUse use = TransformerUse::embedding);
 std::optional<Length> parse_model_max_length(const JsonObject& tokenizer_config);
 SparsePooling parse_sparse_pooling(const JsonObject& config);
 /// config_sentence_transformers.json: prompts and dimensions; its model_type must be that of the modules.

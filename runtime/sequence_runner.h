@@ -1,4 +1,4 @@
-// Sequences of ids through a model, batch by batch.
+// Sequences of ids through a model, batch by batch. Of equal ones the first is computed.
 #pragma once
 
 #include <cstdint>
@@ -6,12 +6,13 @@
 #include <span>
 #include <vector>
 
+#include "runtime/equal_sequences.h"
 #include "runtime/task_model.h"
 
 namespace nybble::runtime {
 
-/// Collects sequences, runs a batch whenever the next would not fit, and hands the rows of each over in
-/// order. For one call on one thread.
+/// Collects sequences, runs a batch whenever the next would not fit, and hands the rows of each that was
+/// computed over in order. For one call on one thread.
 class SequenceRunner {
  public:
   /// `take` gets the index of a sequence and its output: a row, or a row a token. The others must outlive
@@ -19,8 +20,10 @@ class SequenceRunner {
   using Take = std::function<void(std::size_t index, std::span<const float> rows)>;
   SequenceRunner(const TaskModel& task, const EncodeOptions& options, Take take);
 
-  /// `types` has one an id. What BatchBuilder::add() throws, with the number of the sequence.
-  void add(std::span<const std::int32_t> ids, std::span<const std::int32_t> types);
+  /// Gives the index of the sequence whose rows are this one's too: that of an equal one before it, else its
+  /// own, which is the number of sequences before it. `types` has one an id. Throws what BatchBuilder::add()
+  /// does, with the number of the sequence.
+  std::size_t add(std::span<const std::int32_t> ids, std::span<const std::int32_t> types);
   /// Runs what is left.
   void finish();
 
@@ -28,12 +31,15 @@ class SequenceRunner {
   void run();
 
   const LoadedModel& model_;
-  const bool has_types_;
   const EncodeOptions& options_;
   Take take_;
   BatchBuilder batch_;
-  std::vector<std::size_t> lengths_;  ///< tokens of the sequences in the batch
-  std::size_t index_ = 0;             ///< of the batch's first sequence
+  EqualSequences equal_;
+  struct Pending {
+    std::size_t index = 0, length = 0;
+  };
+  std::vector<Pending> pending_;  ///< the sequences in the batch
+  std::size_t next_ = 0;          ///< index of the next sequence
   std::vector<float> rows_;
 };
 

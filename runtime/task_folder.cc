@@ -41,22 +41,6 @@ std::optional<JsonObject> optional_object(const path& file) {
   return read_json_object(file);
 }
 
-std::optional<Length> length_at(const JsonObject& config, std::string_view key) {
-  const auto tokens = config.count_saturated(key);
-  if (!tokens) return std::nullopt;
-  if (*tokens == 0) config.fail(key, "at least 1 token");
-  return Length{*tokens, fmt::format("{}: \"{}\"", config.name(), key)};
-}
-
-LengthLimits read_lengths(const path& folder) {
-  LengthLimits limits;
-  if (const auto module = optional_object(folder / "sentence_bert_config.json"))
-    limits.max_seq_length = length_at(*module, "max_seq_length");
-  if (const auto tokenizer = optional_object(folder / "tokenizer_config.json"))
-    limits.model_max_length = length_at(*tokenizer, "model_max_length");
-  return limits;
-}
-
 std::vector<std::string> labels_of_map(const JsonObject& config) {
   const nlohmann::json& map = *config.value().find("id2label");
   if (!map.is_object() || map.empty()) config.fail("id2label", "an object with a name for each label");
@@ -148,7 +132,7 @@ ModelFolder read_task_folder(const path& dir) {
   JsonObject config = read_json_object(required_file(inner, "config.json"));
   ModelFolder folder{dir, inner, std::move(config), required_file(inner, "tokenizer.json"), {}, {}};
   check_weights(inner);
-  folder.lengths = read_lengths(inner);
+  folder.lengths = read_length_limits(inner, TransformerUse::head);
   return folder;
 }
 

@@ -15,7 +15,7 @@
 namespace nybble::runtime {
 
 /// As read_model_folder(), of a folder with a head: modules.json says no more than where the Transformer
-/// lies, and no sentence-transformers option stands in the way.
+/// lies, and the Transformer's configuration how long its texts are.
 ModelFolder read_task_folder(const std::filesystem::path& dir);
 
 /// Throws Error{unsupported_model} where the folder is that of a CrossEncoder, which gives no embeddings.

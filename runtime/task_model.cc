@@ -31,11 +31,12 @@ TaskTokens tokenize(const LoadedModel& model, const TextOrPair& text, Truncate t
   }
   tokenizer::Truncation how;
   how.max_tokens = model.info.max_tokens;
+  how.overflow = false;
   if (truncate == Truncate::left) how.side = tokenizer::Truncation::Side::left;
   tokenizer::Encoding encoding =
       text.second ? model.tokenizer->encode_pair(first, read_text(*text.second, second_repaired, tokens), how)
                   : model.tokenizer->encode(first, how);
-  tokens.is_cut = !encoding.overflow.empty();
+  tokens.is_cut = encoding.is_cut;
   tokens.ids = std::move(encoding.ids);
   tokens.types = std::move(encoding.type_ids);
   return tokens;
@@ -57,8 +58,6 @@ std::shared_ptr<TaskModel> load_task(const ModelFolder& folder, graph::Head head
   if (head != graph::Head::masked_lm) task->labels = read_labels(folder.config);
   task->model = load_model(folder, import_target(head, task->labels), options);
   task->kernels = &kernels::find_set(task->model->info.isa);
-  // Tokenizers number the texts of a pair for models, too, that have one token type.
-  task->has_types = task->model->sizes.token_types > 1 && has_token_types(folder);
   return task;
 }
 
@@ -77,6 +76,11 @@ void apply_scoring(const kernels::KernelSet& kernels, Scoring scoring, std::span
   kernels.softmax(args);
 }
 
+Error too_long(std::size_t index, std::size_t max_tokens) {
+  return Error(ErrorCode::too_long, "text " + std::to_string(index) + ": expected at most " +
+                                        std::to_string(max_tokens) + " tokens, found more");
+}
+
 std::vector<TaskTokens> tokenize_texts(const LoadedModel& model, std::span<const TextOrPair> texts,
                                        Truncate truncate, std::size_t first) {
   std::vector<TaskTokens> tokens(texts.size());
@@ -85,10 +89,8 @@ std::vector<TaskTokens> tokenize_texts(const LoadedModel& model, std::span<const
     const auto index = static_cast<std::size_t>(i);
     try {
       tokens[index] = tokenize(model, texts[index], truncate);
-      if (truncate == Truncate::error && tokens[index].is_cut) {
-        throw Error(ErrorCode::too_long, "text " + std::to_string(first + index) + ": expected at most " +
-                                             std::to_string(model.info.max_tokens) + " tokens, found more");
-      }
+      if (truncate == Truncate::error && tokens[index].is_cut)
+        throw too_long(first + index, model.info.max_tokens);
     } catch (...) {
       failures[index] = std::current_exception();
     }
@@ -99,10 +101,11 @@ std::vector<TaskTokens> tokenize_texts(const LoadedModel& model, std::span<const
   return tokens;
 }
 
-void count(const TaskTokens& tokens, std::size_t index, EncodeReport& report) {
-  if (tokens.invalid_texts > 0 && report.invalid_texts == 0) report.first_invalid = index;
+void count(const TaskTokens& tokens, bool is_folded, EncodeReport& report) {
+  if (tokens.invalid_texts > 0 && report.invalid_texts == 0) report.first_invalid = report.texts;
   ++report.texts;
-  report.tokens += tokens.ids.size();
+  report.tokens += is_folded ? 0 : tokens.ids.size();
+  report.folded += is_folded;
   report.cut += tokens.is_cut;
   report.invalid_texts += tokens.invalid_texts;
   report.invalid_parts += tokens.invalid_parts;

@@ -16,7 +16,6 @@ namespace nybble::runtime {
 struct TaskModel {
   std::shared_ptr<const LoadedModel> model;
   const kernels::KernelSet* kernels = nullptr;
-  bool has_types = false;           ///< whether the model is given the tokenizer's token types, or zeros
   std::vector<std::string> labels;  ///< of a classifier
   Scoring scoring = Scoring::none;  ///< likewise
   std::string mask_token;           ///< of a masked language model
@@ -30,6 +29,9 @@ std::shared_ptr<TaskModel> load_task(const ModelFolder& folder, graph::Head head
 /// Turns rows [m][n] of logits into scores, in place.
 void apply_scoring(const kernels::KernelSet& kernels, Scoring scoring, std::span<float> rows, std::size_t n);
 
+/// Of text `index`, which has more than `max_tokens` tokens.
+Error too_long(std::size_t index, std::size_t max_tokens);
+
 /// A text, or a pair, as ids, cut (of a pair the longer text first) to the model's max_tokens.
 struct TaskTokens {
   std::vector<std::int32_t> ids, types;
@@ -42,7 +44,7 @@ struct TaskTokens {
 std::vector<TaskTokens> tokenize_texts(const LoadedModel& model, std::span<const TextOrPair> texts,
                                        Truncate truncate, std::size_t first);
 
-/// Adds what happened to text `index` of a call.
-void count(const TaskTokens& tokens, std::size_t index, EncodeReport& report);
+/// Adds what happened to the next text of a call. `is_folded`: it got the scores of one before it.
+void count(const TaskTokens& tokens, bool is_folded, EncodeReport& report);
 
 }  // namespace nybble::runtime

@@ -163,6 +163,7 @@ void TextBlock::read_pair(const Source& source, TokenizedText& text, Buffer& buf
   if (text.is_cut && form_.truncate == Truncate::error) check_length(encoding.ids.size());
   tokenizer::Truncation truncation;
   truncation.max_tokens = form_.max_tokens;
+  truncation.overflow = false;
   if (form_.truncate == Truncate::left) truncation.side = tokenizer::Truncation::Side::left;
   if (text.is_cut) encoding = tokenizer_.encode_pair(first, second, truncation);
   const std::size_t begin = buffer.ids.size();

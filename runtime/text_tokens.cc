@@ -107,8 +107,10 @@ Tokens tokenize_text(const tokenizer::Tokenizer& tokenizer, std::string_view tex
                      const std::string_view* second, std::size_t max_tokens) {
   const tokenizer::RepairedText first_text = repaired(text);
   const tokenizer::RepairedText second_text = repaired(second ? *second : std::string_view());
-  tokenizer::Encoding encoding = second ? tokenizer.encode_pair(first_text.text, second_text.text, max_tokens)
-                                        : tokenizer.encode(first_text.text, max_tokens);
+  tokenizer::Truncation truncation{max_tokens};
+  truncation.overflow = false;
+  tokenizer::Encoding encoding = second ? tokenizer.encode_pair(first_text.text, second_text.text, truncation)
+                                        : tokenizer.encode(first_text.text, truncation);
   return tokens_of(std::move(encoding), tokenizer, first_text, second_text, 0);
 }
 

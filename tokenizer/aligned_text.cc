@@ -18,16 +18,22 @@ Span AlignedText::origin(std::size_t begin, std::size_t end) const {
   return {static_cast<std::uint32_t>(base + begin), static_cast<std::uint32_t>(base + end)};
 }
 
-void AlignedText::list_origins(std::size_t begin, std::size_t end, std::vector<Span>& out) const {
+void AlignedText::copy_origins(std::size_t begin, std::size_t end, Span* out) const {
   if (origins == Origins::listed) {
-    out.insert(out.end(), from.begin() + static_cast<std::ptrdiff_t>(begin),
-               from.begin() + static_cast<std::ptrdiff_t>(end));
+    std::copy(from.begin() + static_cast<std::ptrdiff_t>(begin),
+              from.begin() + static_cast<std::ptrdiff_t>(end), out);
     return;
   }
   for (std::size_t at = begin; at < end; ++at) {
     const auto place = static_cast<std::uint32_t>(base + at);
-    out.push_back(static_cast<std::uint8_t>(text[at]) < 0x80 ? Span{place, place + 1} : origin(at, at + 1));
+    *out++ = static_cast<std::uint8_t>(text[at]) < 0x80 ? Span{place, place + 1} : origin(at, at + 1);
   }
+}
+
+void AlignedText::list_origins(std::size_t begin, std::size_t end, std::vector<Span>& out) const {
+  const std::size_t before = out.size();
+  out.resize(before + end - begin);
+  copy_origins(begin, end, out.data() + before);
 }
 
 AlignedText AlignedText::slice(std::size_t begin, std::size_t end) const {

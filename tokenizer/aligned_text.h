@@ -38,7 +38,9 @@ struct AlignedText {
   /// The part of the given text that [begin, end) of `text` stands for; the range must not be empty. Nothing
   /// if origins are not known.
   Span origin(std::size_t begin, std::size_t end) const;
-  /// Appends the origins of bytes [begin, end) one by one.
+  /// Writes the origins of bytes [begin, end) one by one; they must be known.
+  void copy_origins(std::size_t begin, std::size_t end, Span* out) const;
+  /// Appends them.
   void list_origins(std::size_t begin, std::size_t end, std::vector<Span>& out) const;
   /// Bytes [begin, end), between code points, as a text of their own.
   AlignedText slice(std::size_t begin, std::size_t end) const;

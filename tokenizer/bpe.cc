@@ -1,7 +1,6 @@
 #include "tokenizer/bpe.h"
 
 #include <algorithm>
-#include <functional>
 
 #include "include/nybble/error.h"
 #include "tokenizer/code_points.h"
@@ -10,16 +9,14 @@
 namespace nybble::tokenizer {
 namespace {
 
-/// Up to here the lowest rank is looked for anew each time: cheaper than a heap.
-constexpr std::size_t kShort = 48;
-
-using Symbol = BpeScratch::Symbol;
+/// Bytes of a word up to which chains are not asked for: one such word must not have them built.
+constexpr std::size_t kShortest = 64;
 
 void add(BpeScratch& scratch, std::int32_t id, std::size_t size) {
-  scratch.symbols.push_back({id, static_cast<std::uint32_t>(size), {}, 0, 0});
+  scratch.symbols.push_back({id, static_cast<std::uint32_t>(size)});
 }
 
-/// Cuts a word into the symbols that merging starts from.
+/// Cuts a word into the symbols that merging starts from, or those that it ends with.
 class SymbolReader {
  public:
   SymbolReader(const Bpe& model, std::string_view word, BpeScratch& out)
@@ -34,6 +31,26 @@ class SymbolReader {
     put_unknown();
   }
 
+  /// Puts what the symbols become, by the model's chains; false if that must be found by merging. What is
+  /// unknown joins to nothing, but what is dropped leaves its neighbours side by side.
+  bool run_chains(const TokenChains& chains) {
+    for (std::size_t at = 0; at < word_.size();) {
+      const std::size_t size = read_code_point(word_, at).size;
+      if (find(word_.substr(at, size), false, false) < 0) {
+        take(at, size);
+        if (dropped_) return false;
+        at += size;
+        continue;
+      }
+      put_unknown();
+      const auto known = chains.append(word_.substr(at), model_.merges, out_);
+      if (!known) return false;
+      at += *known;
+    }
+    put_unknown();
+    return true;
+  }
+
  private:
   void take(std::size_t at, std::size_t size) {
     const std::string_view character = word_.substr(at, size);
@@ -43,7 +60,10 @@ class SymbolReader {
       return add(out_, id, size);
     }
     if (model_.byte_fallback && fall_back(character, at == 0, last)) return;
-    if (!model_.has_unknown) return;
+    if (!model_.has_unknown) {
+      dropped_ = true;
+      return;
+    }
     if (model_.unknown_id < 0) {
       throw Error(
           ErrorCode::bad_input,
@@ -54,9 +74,10 @@ class SymbolReader {
   }
 
   std::int32_t find(std::string_view character, bool first, bool last) const {
-    if (model_.may_be_cut && character.size() == 1)
-      return model_.ascii_ids[static_cast<std::uint8_t>(character[0])];
-    if (model_.prefix.empty() && model_.suffix.empty()) return model_.vocabulary.id(character).value_or(-1);
+    if (model_.prefix.empty() && model_.suffix.empty()) {
+      if (character.size() == 1) return model_.ascii_ids[static_cast<std::uint8_t>(character[0])];
+      return model_.vocabulary.id(character).value_or(-1);
+    }
     std::string token = first ? "" : model_.prefix;
     token += character;
     if (last) token += model_.suffix;
@@ -83,85 +104,7 @@ class SymbolReader {
   std::string_view word_;
   BpeScratch& out_;
   std::size_t unknown_ = 0;  ///< bytes that wait to become one unknown token
-};
-
-void merge_short(const MergeTable& merges, BpeScratch& scratch) {
-  auto& symbols = scratch.symbols;
-  const auto look_at = [&](std::size_t i) {
-    ++scratch.steps;
-    symbols[i].merge =
-        i + 1 < symbols.size() ? merges.find(symbols[i].id, symbols[i + 1].id) : MergeTable::Merge{};
-  };
-  for (std::size_t i = 0; i < symbols.size(); ++i) look_at(i);
-  while (symbols.size() > 1) {
-    std::size_t best = 0;
-    for (std::size_t i = 1; i < symbols.size(); ++i) {
-      if (symbols[i].merge.rank < symbols[best].merge.rank) best = i;
-    }
-    if (symbols[best].merge.rank == MergeTable::kNone) return;
-    symbols[best].id = symbols[best].merge.id;
-    symbols[best].size += symbols[best + 1].size;
-    symbols.erase(symbols.begin() + static_cast<std::ptrdiff_t>(best) + 1);
-    look_at(best);
-    if (best > 0) look_at(best - 1);
-  }
-}
-
-/// Symbols linked both ways, pairs in a heap by rank and place. A pair that is no longer there is known by
-/// its rank: one pair has one.
-class LongMerge {
- public:
-  LongMerge(const MergeTable& merges, BpeScratch& scratch)
-      : merges_(merges), scratch_(scratch), symbols_(scratch.symbols), heap_(scratch.heap) {}
-
-  void run() {
-    const auto count = static_cast<std::uint32_t>(symbols_.size());
-    heap_.clear();
-    for (std::uint32_t i = 0; i < count; ++i) {
-      symbols_[i].previous = i == 0 ? kNobody : i - 1;
-      symbols_[i].next = i + 1 == count ? kNobody : i + 1;
-    }
-    for (std::uint32_t i = 0; i < count; ++i) look_at(i, false);
-    std::make_heap(heap_.begin(), heap_.end(), std::greater<>{});
-    while (!heap_.empty()) {
-      std::pop_heap(heap_.begin(), heap_.end(), std::greater<>{});
-      const std::uint64_t top = heap_.back();
-      heap_.pop_back();
-      ++scratch_.steps;
-      const auto at = static_cast<std::uint32_t>(top);
-      if (symbols_[at].size != 0 && symbols_[at].merge.rank == top >> 32) join(at);
-    }
-    std::erase_if(symbols_, [](const Symbol& s) { return s.size == 0; });
-  }
-
- private:
-  static constexpr std::uint32_t kNobody = 0xFFFFFFFF;
-
-  void look_at(std::uint32_t at, bool ordered = true) {
-    Symbol& s = symbols_[at];
-    ++scratch_.steps;
-    s.merge = s.next == kNobody ? MergeTable::Merge{} : merges_.find(s.id, symbols_[s.next].id);
-    if (s.merge.rank == MergeTable::kNone) return;
-    heap_.push_back(std::uint64_t{s.merge.rank} << 32 | at);
-    if (ordered) std::push_heap(heap_.begin(), heap_.end(), std::greater<>{});
-  }
-
-  void join(std::uint32_t at) {
-    Symbol& left = symbols_[at];
-    Symbol& right = symbols_[left.next];
-    left.id = left.merge.id;
-    left.size += right.size;
-    left.next = right.next;
-    right.size = 0;
-    if (left.next != kNobody) symbols_[left.next].previous = at;
-    look_at(at);
-    if (left.previous != kNobody) look_at(left.previous);
-  }
-
-  const MergeTable& merges_;
-  BpeScratch& scratch_;
-  std::vector<Symbol>& symbols_;
-  std::vector<std::uint64_t>& heap_;
+  bool dropped_ = false;     ///< some character became nothing
 };
 
 std::string spelled_in_characters(std::string_view bytes) {
@@ -170,58 +113,23 @@ std::string spelled_in_characters(std::string_view bytes) {
   return out;
 }
 
+/// Leaves the word's tokens in scratch.symbols.
 void merge_word(const Bpe& model, std::string_view word, bool bytes, BpeScratch& scratch) {
   scratch.symbols.clear();
   if (bytes) {
     for (const char byte : word) add(scratch, model.character_ids[static_cast<std::uint8_t>(byte)], 1);
-  } else {
-    SymbolReader(model, word, scratch).run();
+    return merge_pairs(model.merges, scratch.symbols, scratch);
   }
-  if (scratch.symbols.size() <= kShort) return merge_short(model.merges, scratch);
-  LongMerge(model.merges, scratch).run();
-}
-
-/// Whether the model takes what is left and right of the border between two characters each by itself.
-bool cuts(const Bpe& model, char32_t left, char32_t right) {
-  if (left < 128 && right < 128) return model.ascii_cuts[left][right];
-  if (model.junctions.find(static_cast<std::int32_t>(left), static_cast<std::int32_t>(right)).rank !=
-      MergeTable::kNone)
-    return false;
-  const auto known = [&](char32_t c) {
-    if (c < 128) return model.ascii_known[c];
-    char character[4];
-    return model.vocabulary.id({character, write_code_point(character, c)}).has_value();
-  };
-  return known(left) && known(right);
-}
-
-std::size_t end_of_part(const Bpe& model, std::string_view word, std::size_t begin) {
-  CodePoint left = read_code_point(word, begin);
-  for (std::size_t at = begin + left.size; at < word.size();) {
-    const CodePoint right = read_code_point(word, at);
-    if (cuts(model, left.value, right.value)) return at;
-    at += right.size;
-    left = right;
+  if (model.chains && word.size() > kShortest) {
+    const TokenChains* chains = model.chains->get(model.vocabulary, model.merges);
+    if (chains != nullptr && SymbolReader(model, word, scratch).run_chains(*chains)) return;
+    scratch.symbols.clear();
   }
-  return word.size();
+  SymbolReader(model, word, scratch).run();
+  merge_pairs(model.merges, scratch.symbols, scratch);
 }
 
 }  // namespace
-
-void MergeTable::reserve(std::size_t merges) {
-  std::size_t size = 2;
-  shift_ = 63;
-  while (size < 2 * merges) size *= 2, --shift_;
-  slots_.assign(size, {});
-  mask_ = size - 1;
-}
-
-void MergeTable::add(std::int32_t left, std::int32_t right, Merge merge) {
-  const std::uint64_t key = key_of(left, right);
-  std::size_t at = place(key);
-  while (slots_[at].key != kFree && slots_[at].key != key) at = (at + 1) & mask_;
-  slots_[at] = {key, merge};
-}
 
 void Bpe::tokenize(std::string_view word, bool bytes, BpeScratch& scratch,
                    std::vector<ModelToken>& out) const {
@@ -229,34 +137,17 @@ void Bpe::tokenize(std::string_view word, bool bytes, BpeScratch& scratch,
     const auto id = vocabulary.id(bytes ? spelled_in_characters(word) : std::string(word));
     if (id) return out.push_back({*id, 0, static_cast<std::uint32_t>(word.size())});
   }
-  if (bytes || !may_be_cut || word.size() <= WordCache::kLongest)
-    return tokenize_part(word, 0, bytes, scratch, out);
-  for (std::size_t begin = 0; begin < word.size();) {
-    const std::size_t end = end_of_part(*this, word, begin);
-    tokenize_part(word.substr(begin, end - begin), static_cast<std::uint32_t>(begin), bytes, scratch, out);
-    begin = end;
-  }
-}
-
-void Bpe::tokenize_part(std::string_view part, std::uint32_t begin, bool bytes, BpeScratch& scratch,
-                        std::vector<ModelToken>& out) const {
-  const bool small = part.size() <= WordCache::kLongest;
-  const WordCache::Key key = small ? WordCache::key(part) : WordCache::Key{};
+  const bool small = word.size() <= WordCache::kLongest;
+  const WordCache::Key key = small ? WordCache::key(word) : WordCache::Key{};
+  if (small && cache.find(key, out)) return;
   const std::size_t before = out.size();
-  if (!small || !cache.find(key, out)) {
-    merge_word(*this, part, bytes, scratch);
-    std::uint32_t at = 0;
-    for (const Symbol& s : scratch.symbols) {
-      out.push_back({s.id, at, at + s.size});
-      at += s.size;
-    }
-    if (small) cache.keep(key, {out.data() + before, out.size() - before});
+  merge_word(*this, word, bytes, scratch);
+  std::uint32_t at = 0;
+  for (const Symbol& s : scratch.symbols) {
+    out.push_back({s.id, at, at + s.size});
+    at += s.size;
   }
-  if (begin == 0) return;
-  for (std::size_t i = before; i < out.size(); ++i) {
-    out[i].begin += begin;
-    out[i].end += begin;
-  }
+  if (small) cache.keep(key, {out.data() + before, out.size() - before});
 }
 
 }  // namespace nybble::tokenizer

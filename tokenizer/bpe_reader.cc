@@ -44,14 +44,15 @@ class MergeReader {
         prefix_(model.prefix.size()),
         node_(node) {}
 
-  void run() {
+  /// Whether symbols are characters that join by their text alone: neither affixes, nor merges of bytes or of
+  /// the unknown token.
+  bool run() {
     simdjson::dom::array merges;
     if (node_.element().get_array().get(merges) != simdjson::SUCCESS) node_.fail("an array");
     model_.merges.reserve(merges.size());
-    model_.junctions.reserve(merges.size());
-    // Where unknown characters are dropped, the places of all that follows them in the word move.
-    model_.may_be_cut = model_.prefix.empty() && model_.suffix.empty() && !unknown_.empty();
+    by_text_ = model_.prefix.empty() && model_.suffix.empty();
     for (const simdjson::dom::element element : merges) add(element, index_++);
+    return by_text_;
   }
 
  private:
@@ -66,20 +67,15 @@ class MergeReader {
       node_.element_at(index, element).fail("a second token with continuing_subword_prefix");
     const std::int32_t left = find(index, element, pair.left), right = find(index, element, pair.right);
     joined_.assign(pair.left).append(pair.right.substr(prefix_));
-    model_.merges.add(left, right, {rank_++, find(index, element, joined_)});
-    add_junction(pair);
+    const auto made = vocabulary_.id_after(place_, joined_);
+    if (!made) node_.element_at(index, element).fail("tokens of the vocabulary", in_quotes(joined_));
+    model_.merges.add(left, right, {rank_++, *made});
+    by_text_ = by_text_ && stands_for_itself(pair.left) && stands_for_itself(pair.right);
   }
 
-  void add_junction(const Pair& pair) {
-    const auto stands_for_itself = [&](std::string_view token) {
-      const bool byte = token.size() == 6 && token.starts_with("<0x");
-      return !token.empty() && !byte && token != unknown_;
-    };
-    model_.may_be_cut = model_.may_be_cut && stands_for_itself(pair.left) && stands_for_itself(pair.right);
-    if (!model_.may_be_cut) return;
-    const char32_t left = read_code_point_before(pair.left, pair.left.size()).value;
-    const char32_t right = read_code_point(pair.right, 0).value;
-    model_.junctions.add(static_cast<std::int32_t>(left), static_cast<std::int32_t>(right), {0, 0});
+  bool stands_for_itself(std::string_view token) const {
+    const bool byte = token.size() == 6 && token.starts_with("<0x");
+    return !token.empty() && !byte && token != unknown_;
   }
 
   std::int32_t find(std::size_t index, simdjson::dom::element element, std::string_view token) const {
@@ -93,9 +89,11 @@ class MergeReader {
   std::size_t prefix_;
   const JsonNode& node_;
   std::string joined_;
+  std::size_t place_ = 0;  ///< of the token that the last merge made
   std::size_t index_ = 0;
   std::uint32_t rank_ = 0;
   bool texts_ = false;
+  bool by_text_ = false;
 };
 
 std::string byte_token(unsigned byte) {
@@ -114,20 +112,17 @@ void find_bytes(Bpe& model) {
   }
 }
 
-void find_cuts(Bpe& model) {
-  std::bitset<128>& known = model.ascii_known;
-  model.ascii_ids.fill(-1);
+void find_ascii(Bpe& model) {
   for (std::size_t c = 0; c < 128; ++c) {
     const char character = static_cast<char>(c);
     model.ascii_ids[c] = model.vocabulary.id({&character, 1}).value_or(-1);
-    known[c] = model.ascii_ids[c] >= 0;
   }
-  for (std::int32_t left = 0; left < 128; ++left) {
-    for (std::int32_t right = 0; right < 128; ++right) {
-      model.ascii_cuts[left][right] =
-          known[left] && known[right] && model.junctions.find(left, right).rank == MergeTable::kNone;
-    }
-  }
+}
+
+/// Words that are spelled in bytes are short, as ByteLevel cuts at blanks: a vocabulary of nothing but them
+/// needs no chains.
+bool spells_bytes_alone(const Bpe& model) {
+  return model.byte_level && !model.vocabulary.id(" ") && !model.vocabulary.id("\u2581");
 }
 
 }  // namespace
@@ -137,7 +132,7 @@ Bpe read_bpe(const JsonNode& node) {
   out.vocabulary = read_vocabulary(node.field("vocab"), true);
   out.prefix = optional_text(node, "continuing_subword_prefix");
   out.suffix = optional_text(node, "end_of_word_suffix");
-  MergeReader(out, optional_text(node, "unk_token"), node.field("merges")).run();
+  const bool by_text = MergeReader(out, optional_text(node, "unk_token"), node.field("merges")).run();
   const auto unknown = node.optional_field("unk_token");
   out.has_unknown = unknown && !unknown->is_null();
   if (out.has_unknown) out.unknown_id = out.vocabulary.id(unknown->text()).value_or(-1);
@@ -145,7 +140,8 @@ Bpe read_bpe(const JsonNode& node) {
   out.byte_fallback = optional_flag(node, "byte_fallback");
   out.ignore_merges = optional_flag(node, "ignore_merges");
   find_bytes(out);
-  find_cuts(out);
+  find_ascii(out);
+  if (by_text && !spells_bytes_alone(out)) out.chains = std::make_unique<LazyChains>();
   return out;
 }
 

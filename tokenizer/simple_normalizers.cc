@@ -111,6 +111,11 @@ AlignedText normalize(const Prepend& options, AlignedText input) {
 }
 
 AlignedText normalize(const Nmt&, AlignedText input) {
+  const auto dropped = [](char c) { return dropped_by_nmt(static_cast<std::uint8_t>(c)); };
+  if (is_ascii(input.text) && std::none_of(input.text.begin(), input.text.end(), dropped)) {
+    for (char& c : input.text) c = static_cast<char>(blanked_by_nmt(static_cast<std::uint8_t>(c)));
+    return input;
+  }
   return filter(
       std::move(input), [](char32_t c) { return !dropped_by_nmt(c); }, blanked_by_nmt);
 }

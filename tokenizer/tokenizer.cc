@@ -101,8 +101,11 @@ Encoding Tokenizer::encode(std::string_view text, const Truncation& truncation) 
   const std::size_t room = room_for_text(around.single, truncation.max_tokens);
   AssembledText only = impl_->encode(text);
   const std::size_t size = only.tokens.ids.size();
-  only.windows = windows(size, kept_tokens(size, std::nullopt, room, truncation.strategy).first, truncation);
-  return assemble(*this, around.single, around.trims, only, {});
+  const std::size_t keep = kept_tokens(size, std::nullopt, room, truncation.strategy).first;
+  only.windows = windows(size, keep, truncation);
+  Encoding out = assemble(*this, around.single, around.trims, only, {});
+  out.is_cut = keep < size;
+  return out;
 }
 
 Encoding Tokenizer::encode_pair(std::string_view first, std::string_view second,
@@ -112,11 +115,13 @@ Encoding Tokenizer::encode_pair(std::string_view first, std::string_view second,
   const PostProcessor& around = impl_->parts.post_processor;
   const std::size_t room = room_for_text(around.pair, truncation.max_tokens);
   AssembledText a = impl_->encode(first), b = impl_->encode(second);
-  const auto [keep_a, keep_b] =
-      kept_tokens(a.tokens.ids.size(), b.tokens.ids.size(), room, truncation.strategy);
-  a.windows = windows(a.tokens.ids.size(), keep_a, truncation);
-  b.windows = windows(b.tokens.ids.size(), keep_b, truncation);
-  return assemble(*this, around.pair, around.trims, a, b);
+  const std::size_t size_a = a.tokens.ids.size(), size_b = b.tokens.ids.size();
+  const auto [keep_a, keep_b] = kept_tokens(size_a, size_b, room, truncation.strategy);
+  a.windows = windows(size_a, keep_a, truncation);
+  b.windows = windows(size_b, keep_b, truncation);
+  Encoding out = assemble(*this, around.pair, around.trims, a, b);
+  out.is_cut = keep_a < size_a || keep_b < size_b;
+  return out;
 }
 
 bool Tokenizer::encode_ids(std::string_view text, std::size_t max_tokens, std::vector<std::int32_t>& ids,

@@ -29,8 +29,9 @@ struct Encoding {
   /// Index and name of the tokens that are called otherwise than Tokenizer::token() of their id: what an
   /// unknown one stands for, an added one with the blanks that it swallowed. Ascending.
   std::vector<std::pair<std::uint32_t, std::string>> spelled;
-  /// Of a text that was cut the windows after the first, in the reference's order; they have none of their
-  /// own.
+  bool is_cut = false;  ///< tokens were taken away
+  /// Of a text that was cut the windows after the first, in the reference's order, if they are asked for; they
+  /// have none of their own.
   std::vector<Encoding> overflow;
 };
 
@@ -46,6 +47,9 @@ struct Truncation {
   Strategy strategy = Strategy::longest_first;
   Side side = Side::right;  ///< where tokens are taken away
   std::size_t stride = 0;   ///< tokens that windows share with the one before
+  /// Whether Encoding::overflow gets what was cut. Of a pair it holds the windows of one text with each of the
+  /// other's: of two texts of a megabyte a million windows. Who does not read them does not ask for them.
+  bool overflow = true;
 };
 
 /// How encodings become equally long.

@@ -38,6 +38,27 @@ class Trie {
   /// Follows all bytes of `key`; absent if no key starts so.
   std::optional<State> walk(std::string_view key, State state = kRoot) const;
 
+  struct Start {
+    std::int32_t value;   ///< of the longest key; -1: none
+    std::uint32_t size;   ///< of that key
+    std::uint32_t looks;  ///< bytes that were looked at
+  };
+  /// The longest key that `text` starts with.
+  Start longest_start(std::string_view text) const {
+    Start out{-1, 0, 0};
+    std::uint32_t link = units_[kRoot].link;
+    for (const char c : text) {
+      ++out.looks;
+      const auto byte = static_cast<std::uint8_t>(c);
+      const Unit unit = units_[(link >> kLabelBits) ^ byte];
+      if ((unit.link & kLabelMask) != byte) break;
+      link = unit.link;
+      out.size = unit.value >= 0 ? out.looks : out.size;
+      out.value = unit.value >= 0 ? unit.value : out.value;
+    }
+    return out;
+  }
+
   /// The value of the key that ends at `state`, or -1.
   std::int32_t value(State state) const { return units_[state].value; }
 

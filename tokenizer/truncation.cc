@@ -48,14 +48,17 @@ std::pair<std::size_t, std::size_t> kept_tokens(std::size_t first, std::optional
 
 std::vector<Window> windows(std::size_t tokens, std::size_t keep, const Truncation& truncation) {
   if (keep >= tokens) return {{0, tokens}};
-  if (keep == 0) return {{0, 0}, {0, tokens}};
+  const bool keeps_right = truncation.side == Truncation::Side::left;
+  if (keep == 0)
+    return truncation.overflow ? std::vector<Window>{{0, 0}, {0, tokens}} : std::vector<Window>{{0, 0}};
   if (truncation.stride >= keep) {
     fail("A stride of " + std::to_string(truncation.stride) +
          " tokens was asked for, expected less than the " + std::to_string(keep) + " that a window has.");
   }
+  if (!truncation.overflow) return {keeps_right ? Window{tokens - keep, tokens} : Window{0, keep}};
   const std::size_t step = keep - truncation.stride;
   std::vector<Window> out;
-  if (truncation.side == Truncation::Side::right) {
+  if (!keeps_right) {
     for (std::size_t start = 0; out.empty() || out.back().stop < tokens; start += step)
       out.push_back({start, std::min(start + keep, tokens)});
   } else {

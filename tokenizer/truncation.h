@@ -20,7 +20,7 @@ std::pair<std::size_t, std::size_t> kept_tokens(std::size_t first, std::optional
                                                 std::size_t room, Truncation::Strategy strategy);
 
 /// The window that is kept of `tokens` tokens, and then those that go beyond, each of `keep` tokens and with
-/// `stride` of the one before. Throws Error{bad_input} where the stride is not below the window.
+/// `stride` of the one before, unless `overflow` is off. Throws Error{bad_input} where the stride is not below the window.
 std::vector<Window> windows(std::size_t tokens, std::size_t keep, const Truncation& truncation);
 
 }  // namespace nybble::tokenizer

@@ -6,10 +6,10 @@
 namespace nybble::tokenizer {
 namespace {
 
-/// The first eight bytes as a number that compares like them: most comparisons need no more.
-std::uint64_t sort_key(std::string_view token) {
+/// Eight bytes from `at` on as a number that compares like them: most comparisons need no more than two.
+std::uint64_t sort_key(std::string_view token, std::size_t at) {
   std::uint64_t key = 0;
-  std::memcpy(&key, token.data(), std::min<std::size_t>(token.size(), 8));
+  if (token.size() > at) std::memcpy(&key, token.data() + at, std::min<std::size_t>(token.size() - at, 8));
   return __builtin_bswap64(key);
 }
 
@@ -70,7 +70,7 @@ void Vocabulary::freeze_hashed() {
     const std::string_view token = text_of(entries_[i]);
     const std::uint64_t hash = hash_of(token);
     Slot& slot = slots_[slot_of(token, hash)];
-    if (slot.entry != 0) gone.push_back({0, slot.entry - 1});
+    if (slot.entry != 0) gone.push_back({0, 0, slot.entry - 1});
     slot = {static_cast<std::uint32_t>(hash >> 32), i + 1};
   }
   different_ = entries_.size() - gone.size();
@@ -90,18 +90,27 @@ void Vocabulary::freeze_hashed() {
   if (!std::is_sorted(by_id_.begin(), by_id_.end(), before)) std::sort(by_id_.begin(), by_id_.end(), before);
 }
 
-void Vocabulary::sort_by_token() {
+std::vector<Vocabulary::Keyed> Vocabulary::order_of_tokens() const {
   std::vector<Keyed> keyed(entries_.size());
-  for (std::uint32_t i = 0; i < keyed.size(); ++i) keyed[i] = {sort_key(text_of(entries_[i])), i};
+  for (std::uint32_t i = 0; i < keyed.size(); ++i) {
+    const std::string_view token = text_of(entries_[i]);
+    keyed[i] = {sort_key(token, 0), sort_key(token, 8), i};
+  }
   std::sort(keyed.begin(), keyed.end(), [&](const Keyed& a, const Keyed& b) {
     if (a.key != b.key) return a.key < b.key;
+    if (a.next != b.next) return a.next < b.next;
     const int order = text_of(entries_[a.index]).compare(text_of(entries_[b.index]));
     return order != 0 ? order < 0 : a.index < b.index;
   });
   const auto last = std::unique(keyed.rbegin(), keyed.rend(), [&](const Keyed& a, const Keyed& b) {
-    return a.key == b.key && text_of(entries_[a.index]) == text_of(entries_[b.index]);
+    return a.key == b.key && a.next == b.next && text_of(entries_[a.index]) == text_of(entries_[b.index]);
   });
   keyed.erase(keyed.begin(), last.base());
+  return keyed;
+}
+
+void Vocabulary::sort_by_token() {
+  const std::vector<Keyed> keyed = order_of_tokens();
   index_by_id(keyed);
   std::vector<Entry> sorted;
   sorted.reserve(keyed.size());
@@ -123,6 +132,13 @@ void Vocabulary::index_by_id(const std::vector<Keyed>& keyed) {
   if (!std::is_sorted(by_id_.begin(), by_id_.end(), before)) std::sort(by_id_.begin(), by_id_.end(), before);
 }
 
+std::vector<Trie::Entry> Vocabulary::sorted_entries() const {
+  std::vector<Trie::Entry> out;
+  out.reserve(different_);
+  for (const Keyed& k : order_of_tokens()) out.push_back({text_of(entries_[k.index]), entries_[k.index].id});
+  return out;
+}
+
 std::optional<std::int32_t> Vocabulary::id(std::string_view token) const {
   if (!slots_.empty()) {
     const Slot& slot = slots_[slot_of(token, hash_of(token))];
@@ -130,6 +146,15 @@ std::optional<std::int32_t> Vocabulary::id(std::string_view token) const {
   }
   const std::int32_t found = trie_.find(token);
   return found < 0 ? std::nullopt : std::optional(found);
+}
+
+std::optional<std::int32_t> Vocabulary::id_after(std::size_t& place, std::string_view token) const {
+  const bool guessed =
+      different_ == entries_.size() && place + 1 < entries_.size() && text_of(entries_[place + 1]) == token;
+  const std::uint32_t entry = guessed ? 0 : slots_[slot_of(token, hash_of(token))].entry;
+  if (!guessed && entry == 0) return std::nullopt;
+  place = guessed ? place + 1 : entry - 1;
+  return entries_[place].id;
 }
 
 std::string_view Vocabulary::token(std::int32_t id) const {

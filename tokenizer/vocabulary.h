@@ -25,12 +25,17 @@ class Vocabulary {
   void freeze_hashed();
 
   std::optional<std::int32_t> id(std::string_view token) const;
+  /// The same after freeze_hashed(), without a look into the hash table if the token was added right after
+  /// the one that `place` says; `place` becomes its own. Merges make tokens in the order of the vocabulary.
+  std::optional<std::int32_t> id_after(std::size_t& place, std::string_view token) const;
   /// Empty if no token has this id; of tokens that share it, the last in byte order.
   std::string_view token(std::int32_t id) const;
   std::size_t size() const { return different_; }  ///< different tokens
   std::int32_t largest_id() const { return by_id_.empty() ? -1 : by_id_.back().id; }
   std::size_t longest_token() const { return longest_; }  ///< in bytes
   const Trie& trie() const { return trie_; }              ///< after freeze() alone
+  /// The different tokens in byte order, with their ids; the texts are the vocabulary's.
+  std::vector<Trie::Entry> sorted_entries() const;
 
  private:
   struct Slot {
@@ -45,13 +50,14 @@ class Vocabulary {
   };
   std::string_view text_of(const Entry& entry) const { return {text_.data() + entry.offset, entry.size}; }
   struct Keyed {
-    std::uint64_t key;  ///< orders most pairs of tokens without a look at them
+    std::uint64_t key, next;  ///< order most pairs of tokens without a look at them
     std::uint32_t index;
   };
   struct IdPlace {
     std::int32_t id;
     std::uint32_t entry;
   };
+  std::vector<Keyed> order_of_tokens() const;  ///< each once, the last that was added
   void sort_by_token();
   void index_by_id(const std::vector<Keyed>& keyed);
 

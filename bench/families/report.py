@@ -4,6 +4,7 @@ Started by bench/report_models.
 """
 import argparse
 import json
+import os
 import pathlib
 import random
 import shutil
@@ -18,7 +19,7 @@ import machine
 from engine_process import EngineFailure, LineProcess, thread_environment
 from measure import held
 from shapes import BY_NAME, FAMILIES
-from table import LENGTH, SEQUENCES, Row, fill_goldens, line_of, table, tasks_of, with_table
+from table import LENGTH, SEQUENCES, Row, fill_goldens, fill_parity, line_of, parity_counts, table, tasks_of, with_table
 
 PAGE = REPOSITORY / "docs/models.md"
 START_SECONDS, CALL_SECONDS = 300, 300
@@ -37,6 +38,20 @@ def golden_figures(options):
         raise SystemExit(f"report_models: {done.stdout}{done.stderr}")
     lines = (line.split() for line in done.stdout.splitlines() if line.startswith("figures "))
     return {folder: tuple(map(float, rest)) for _, folder, *rest in lines}
+
+
+# ---- what the comparison with the reference tokenizer says ----
+
+def compare_tokenizers(options):
+    """{tokenizer: (texts, differences)}."""
+    done = subprocess.run([sys.executable, "-B", REPOSITORY / "test/tokenizer/parity_families.py", "--program",
+                           options.build / "test/tokenizer/tokenize_lines"], capture_output=True, text=True,
+                          env=os.environ | {"NYBBLE_JARGON": str(options.cache / "jargon.dict.dz"),
+                                            "NYBBLE_NAMES": str(options.cache / "names")})
+    counts = parity_counts(done.stdout)
+    if not counts:
+        raise SystemExit(f"report_models: {done.stdout}{done.stderr}")
+    return counts
 
 
 # ---- what is timed ----
@@ -147,7 +162,7 @@ def complete(options):
     options.logs = options.cache / "families/logs"
     options.logs.mkdir(parents=True, exist_ok=True)
     options.cpus = machine.cpus_of_their_own(options.threads)
-    for program in ("nybble", "test/runtime/families_test"):
+    for program in ("nybble", "test/runtime/families_test", "test/tokenizer/tokenize_lines"):
         if not (options.build / program).exists():
             raise SystemExit(f"report_models: expected {options.build / program}; build it first: tools/build")
     return options
@@ -157,9 +172,12 @@ def main():
     options = parse_options()
     chosen = [BY_NAME[name] for name in options.families] or FAMILIES
     figures = golden_figures(options)
+    say("comparing tokenizers with the reference, a minute or two")
+    parity = compare_tokenizers(options)
     rows = [Row(family, tasks=tasks_of(family)) for family in chosen]
     for row in rows:
         fill_goldens(row, figures)
+        fill_parity(row, parity)
         measure(row, options)
         print(line_of(row), flush=True)
     threads = f"{options.threads} thread" + ("s" if options.threads > 1 else "")

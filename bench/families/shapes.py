@@ -67,6 +67,6 @@ FAMILIES = [
            LONG | dict(vocab_size=30528, type_vocab_size=2, hidden_act="gelu", feed_forward_type="geglu",
                        position_embedding_type="alibi", emb_pooler="mean", model_type="bert", architectures=["JinaBertForMaskedLM"],
                        auto_map=dict(AutoModel="jinaai/jina-bert-implementation--modeling_bert.JinaBertModel")),
-           ("jina-bert",)),
+           ("jina-bert-v2",)),
 ]
 BY_NAME = {family.name: family for family in FAMILIES}

@@ -6,7 +6,7 @@ import re
 REPOSITORY = pathlib.Path(__file__).parents[2]
 BEGIN, END = "<!-- made by bench/report_models -->", "<!-- end of what bench/report_models made -->"
 SEQUENCES, LENGTH = 8, 128
-HEAD = ["family", "FP32 error", "INT8 cosine: mean, least", "tokenizer", "tasks", "longest input", "full size as",
+HEAD = ["family", "FP32 error", "INT8 cosine: mean, least", "tokenizer: differences", "tasks", "longest input", "full size as",
         "Nybble INT8, tokens/s", "PyTorch FP32, tokens/s", "times as fast"]
 
 
@@ -17,6 +17,8 @@ class Row:
     mean_cosine: float = float("nan")
     least_cosine: float = float("nan")
     goldens: int = 0
+    texts: int = 0  # tokenized by the reference, too
+    differences: int = 0
     tasks: tuple = ()
     longest_tokens: int = 0
     longest_seconds: float = float("nan")
@@ -49,12 +51,20 @@ def tasks_of(family):
     return ("embed", *found)
 
 
-def parity_mark(family):
-    """The kind of tokenizer that parity_families.py compares, if it is there."""
-    source = (REPOSITORY / "test/tokenizer/families.py").read_text()
-    if f'finish("{family.tokenizer}"' not in source:
-        raise SystemExit(f"report_models: test/tokenizer/families.py has no {family.tokenizer}")
-    return f"equal (`{family.tokenizer}`)"
+def parity_counts(printed):
+    """{tokenizer: (texts compared, differences)} of what parity_families.py printed: real texts, hostile ones and pairs."""
+    counts = {}
+    for name, texts, differences in re.findall(r"^([\w-]+)[^:\n]*: (\d+) texts, \d+ tokens, (\d+) differences$", printed,
+                                               re.MULTILINE):
+        before = counts.get(name, (0, 0))
+        counts[name] = (before[0] + int(texts), before[1] + int(differences))
+    return counts
+
+
+def fill_parity(row, counts):
+    if row.family.tokenizer not in counts:
+        raise SystemExit(f"report_models: test/tokenizer/families.py has no {row.family.tokenizer}")
+    row.texts, row.differences = counts[row.family.tokenizer]
 
 
 def line_of(row):
@@ -62,7 +72,7 @@ def line_of(row):
     ours, theirs = tokens / min(row.ours_ms) * 1e3, tokens / min(row.torch_ms) * 1e3
     seconds = f"{row.longest_seconds:.2g} s" if row.longest_seconds < 10 else f"{row.longest_seconds:.0f} s"
     cells = [row.family.title, f"{row.f32_error:.1e}", f"{row.mean_cosine:.5f}, {row.least_cosine:.4f}",
-             parity_mark(row.family), ", ".join(row.tasks), f"{row.longest_tokens:,} in {seconds}", row.family.shape,
+             f"{row.differences} in {row.texts:,} texts (`{row.family.tokenizer}`)", ", ".join(row.tasks), f"{row.longest_tokens:,} in {seconds}", row.family.shape,
              f"{ours:,.0f}", f"{theirs:,.0f}" + ("" if row.family.model else " (our reference)"), f"{ours / theirs:.1f}"]
     return "| " + " | ".join(cells) + " |"
 

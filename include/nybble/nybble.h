@@ -184,7 +184,7 @@ class NYBBLE_API Model {
 
   /// Writes one row of info().dimensions floats a text to `rows` (texts.size() × dimensions). Throws
   /// bad_input where `rows` has another size. For outputs of one row a text only; so is encode_pairs, which
-  /// knows no prompt and no windows.
+  /// knows no prompt and no windows, and gives the model the tokenizer's token types where transformers does.
   EncodeReport encode(std::span<const std::string_view> texts, std::span<float> rows,
                       const EncodeOptions& options = {}) const;
   EncodeReport encode_pairs(std::span<const std::pair<std::string_view, std::string_view>> pairs,

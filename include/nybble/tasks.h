@@ -9,9 +9,10 @@
 // A Classifier gives a score a label, a Reranker one a document, an EntityRecognizer the entities of a text,
 // a MaskFiller tokens for its masks. Each is immutable: any number of threads may call it at once, and copies
 // share one model. LoadOptions and EncodeOptions are those of Model (nybble.h); what they say of rows,
-// prompts and windows has no meaning here. With integer weights the bits of a score depend on the text, or
-// pair of texts, and the model alone. Failures are nybble::Error, as everywhere. Text that is no UTF-8 is
-// read as U+FFFD, once for each maximal invalid part.
+// prompts and windows has no meaning here. Texts, or pairs, of one call whose tokens are equal are computed
+// once. With integer weights the bits of a score depend on the text, or pair of texts, and the model alone.
+// Failures are nybble::Error, as everywhere. Text that is no UTF-8 is read as U+FFFD, once for each maximal
+// invalid part.
 #pragma once
 
 #include <cstddef>
@@ -150,13 +151,17 @@ struct EntityOptions {
   /// does.
   std::size_t window = 0;
   std::optional<std::size_t> overlap;  ///< else a quarter of the window
-  EncodeOptions encode;
+  /// Instead of windows: what becomes of a text of more than info().max_tokens tokens.
+  std::optional<Truncate> truncate;
+  EncodeOptions encode;  ///< whose `truncate` has no meaning here
 };
 
 /// What happened to the texts of a call.
 struct EntityReport {
-  std::size_t windows = 0;                                              ///< of all texts
-  std::size_t windowed = 0;                                             ///< texts of more than one window
+  std::size_t windows = 0;   ///< of all texts
+  std::size_t windowed = 0;  ///< texts of more than one window
+  std::size_t cut = 0;       ///< texts, to info().max_tokens
+  std::size_t folded = 0;    ///< windows of the same tokens as an earlier one, whose scores they got
   std::size_t invalid_texts = 0, invalid_parts = 0, first_invalid = 0;  ///< as in EncodeReport
 };
 
@@ -168,7 +173,8 @@ class NYBBLE_API EntityRecognizer {
   const ModelInfo& info() const;
   const std::vector<std::string>& labels() const;
 
-  /// The entities of each text, in its order. Throws bad_input where the overlap does not fit the window.
+  /// The entities of each text, in its order. Throws bad_input where the overlap does not fit the window, or
+  /// windows are asked for and truncation too.
   std::vector<std::vector<Entity>> entities(std::span<const std::string_view> texts,
                                             const EntityOptions& options = {},
                                             EntityReport* report = nullptr) const;
@@ -195,11 +201,13 @@ class NYBBLE_API MaskFiller {
   const std::string& mask_token() const;  ///< what stands for a mask in a text: "[MASK]"
 
   /// For each mask of each text the `top_k` likeliest tokens, the likeliest first; each mask by itself, as
-  /// the fill-mask pipelines of transformers. Throws bad_input for a text without a mask, too_long for one of
-  /// more tokens than the model has positions.
+  /// the fill-mask pipelines of transformers. Texts of more than info().max_tokens tokens are cut, or an
+  /// error, as options.truncate says. Throws bad_input for a text without a mask, too_long for one that would
+  /// lose a mask.
   std::vector<std::vector<std::vector<Filling>>> fill(std::span<const std::string_view> texts,
                                                       std::size_t top_k = 5,
-                                                      const EncodeOptions& options = {}) const;
+                                                      const EncodeOptions& options = {},
+                                                      EncodeReport* report = nullptr) const;
 
  private:
   std::shared_ptr<const runtime::TaskModel> impl_;

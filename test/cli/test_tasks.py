@@ -92,13 +92,19 @@ class Tasks(ProgramTest):
         long = ("core " * 200).encode()
         self.assert_sentence(run("fill-mask", "--model", BERT, stdin=b"nothing\n"), "standard input: line 1: ",
                              "expected a mask, [MASK], found none")
-        self.assert_sentence(run("fill-mask", "--model", BERT, stdin=b"[MASK] " + long), "line 1: ", "76 tokens")
+        self.assert_sentence(run("fill-mask", "--model", BERT, "--truncate", "error", stdin=b"[MASK]\n[MASK] " + long),
+                             "standard input: line 2: ", "76 tokens")
+        self.assert_sentence(run("fill-mask", "--model", BERT, stdin=b"[MASK]\n" + long + b"[MASK]"), "line 2: ",
+                             "found 0 of 1")
         self.assert_sentence(run("ner", "--model", MICRO), "token classification", "nybble embed")
         self.assert_sentence(run("rerank", "--model", BERT, "q"), "one label", "nybble classify")
         self.assert_sentence(run("classify", "--model", BERT, "--pairs", stdin=b"alone\n"), "line 1", "no tab")
         self.assert_sentence(run("classify", "--model", BERT, "--pair-field", "b"), "--field")
         self.assert_sentence(run("ner", "--model", BERT, "--chunk", "10", "--overlap", "8", stdin=b"a\n"), "overlap")
         self.assert_sentence(run("classify", "--model", BERT, "--truncate", "error", stdin=long), "76 tokens")
+        self.assert_sentence(run("ner", "--model", BERT, "--truncate", "error", stdin=b"a\n" + long), "line 2: ", "76 tokens")
+        self.assert_sentence(run("ner", "--model", BERT, "--truncate", "left", "--chunk", "20", stdin=b"a\n"), "--chunk",
+                             "excludes", "--truncate")
         self.assert_sentence(run("embed", "--model", RERANK), "found a CrossEncoder", "nybble rerank")
 
     def test_texts_are_cut_as_asked_and_that_is_said(self):
@@ -109,6 +115,18 @@ class Tasks(ProgramTest):
             self.assertEqual(result.stderr, b"nybble: 1 text cut to 76 tokens\n")
             found[side] = result.stdout
         self.assertNotEqual(found["left"], found["right"])
+        tokens = {}
+        for side in ("left", "right"):
+            result = run("ner", "--model", BERT, "--aggregation", "none", "--ignore", "", "--truncate", side, "--max-tokens",
+                         "20", "--format", "jsonl", stdin=text)
+            self.assertEqual((result.returncode, result.stderr), (0, b"nybble: 1 text cut to 20 tokens\n"))
+            tokens[side] = json.loads(result.stdout)["entities"]
+        self.assertEqual([len(entities) for entities in tokens.values()], [18, 18])
+        self.assertEqual((tokens["right"][0]["start"], tokens["left"][-1]["end"]), (0, len(text) - 1))
+        masked = run("fill-mask", "--model", BERT, "--truncate", "left", stdin=text + text.replace(b"last", b"[MASK]"))
+        self.assert_sentence(masked, "line 1: ", "found none")
+        masked = run("fill-mask", "--model", BERT, "--truncate", "left", "--top-k", "1", stdin=text.replace(b"last", b"[MASK]"))
+        self.assertEqual((masked.returncode, masked.stderr), (0, b"nybble: 1 text cut to 76 tokens\n"))
 
     def test_invalid_utf8_is_read_as_a_replacement_character_and_said(self):
         for command, folder in (("classify", BERT), ("ner", BERT), ("fill-mask", BERT)):

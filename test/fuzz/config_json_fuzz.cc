@@ -6,6 +6,7 @@
 
 #include "runtime/json_file.h"
 #include "runtime/sentence_transformers.h"
+#include "runtime/task_folder.h"
 #include "test/fuzz/one_sentence.h"
 
 namespace {
@@ -37,6 +38,12 @@ void read_each(const nlohmann::json& value) {
     }
   }
   read(value, [](const auto& config) { runtime::parse_sparse_pooling(config); });
+  read(value, [](const auto& config) {
+    const std::vector<std::string> labels = runtime::read_labels(config);
+    fuzz::require(!labels.empty());
+    runtime::classifier_scoring(config, labels.size());
+  });
+  read(value, [](const auto& config) { fuzz::require(runtime::heads_of(config, {}).empty()); });
   read(value, [](const auto& config) { runtime::parse_pylate(config); });
   read(value, [](const auto& config) { runtime::parse_artifact_metadata(config); });
   read(value, [](const auto& config) {

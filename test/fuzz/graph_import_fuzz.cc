@@ -23,12 +23,24 @@ constexpr std::size_t kMostNodes = 400;    // of a graph that the passes run ove
 
 using Imported = std::optional<graph::ImportedModel>;
 
-Imported import_with(const nlohmann::json& config, const graph::TensorTable& tensors, bool per_token) {
-  Imported model;
+graph::ImportTarget embedding(bool per_token) {
   graph::ImportTarget target;
   target.pooling = {graph::PoolMode::cls};
   target.normalize = true;
   target.per_token = per_token;
+  return target;
+}
+
+graph::ImportTarget task(graph::Head head) {
+  graph::ImportTarget target;
+  target.head = head;
+  target.labels = 3;
+  return target;
+}
+
+Imported import_with(const nlohmann::json& config, const graph::TensorTable& tensors,
+                     const graph::ImportTarget& target) {
+  Imported model;
   fuzz::fails_in_one_sentence("x: ", [&] {
     model = graph::import_model({config, "x", tensors, "x"}, target);
   });
@@ -48,14 +60,14 @@ std::optional<std::pair<std::string, graph::TensorInfo>> lacking(const std::stri
   return {{sentence.substr(start.size(), at - start.size()), info}};
 }
 
-/// The tensors that the importer of this config asks for, found by giving it one after the other; so many as
-/// a graph of a few layers has.
-graph::TensorTable tensors_of(const nlohmann::json& config) {
-  graph::TensorTable tensors;
+/// `tensors` and those that the importer of this config asks for beside them, found by giving it one after
+/// the other; so many as a graph of a few layers has.
+graph::TensorTable tensors_of(const nlohmann::json& config, const graph::ImportTarget& target,
+                              graph::TensorTable tensors) {
   while (tensors.size() < kMostTensors) {
     std::string sentence;
     try {
-      graph::import_model({config, "x", tensors, "x"}, {});
+      graph::import_model({config, "x", tensors, "x"}, target);
       break;
     } catch (const Error& error) {
       sentence = error.what();
@@ -73,19 +85,28 @@ graph::TensorTable prefixed(const graph::TensorTable& tensors, const std::string
   return result;
 }
 
-void check(const graph::ImportedModel& model) {
-  graph::verify(model.graph);
-  const std::string text = graph::print(model.graph);
+void check(const graph::Graph& graph) {
+  graph::verify(graph);
+  const std::string text = graph::print(graph);
   fuzz::require(graph::print(graph::parse(text)) == text);
+  for (const auto format : {graph::WeightFormat::f32, graph::WeightFormat::int8}) {
+    graph::Graph changed = graph;
+    graph::run_passes(changed, {{format}, {}, {}});
+  }
+}
+
+void check(const graph::ImportedModel& model) {
   const graph::EncoderSizes& sizes = model.sizes;
   fuzz::require(sizes.layers >= 0 && sizes.positions > 0 && sizes.vocabulary > 0 &&
                 sizes.first_position >= 0);
+  check(model.graph);
+  if (model.decoder) check(*model.decoder);
+}
+
+void check_embedding(const graph::ImportedModel& model) {
   const graph::ValueId rows = model.graph.outputs.at(0).value;
-  fuzz::require(model.graph.values.at(static_cast<std::size_t>(rows)).shape.at(1).size == sizes.hidden);
-  for (const auto format : {graph::WeightFormat::f32, graph::WeightFormat::int8}) {
-    graph::Graph graph = model.graph;
-    graph::run_passes(graph, {{format}, {}, {}});
-  }
+  fuzz::require(model.graph.values.at(static_cast<std::size_t>(rows)).shape.at(1).size == model.sizes.hidden);
+  check(model);
 }
 
 }  // namespace
@@ -93,13 +114,19 @@ void check(const graph::ImportedModel& model) {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const nlohmann::json config = nlohmann::json::parse(data, data + size, nullptr, false);
   if (config.is_discarded()) return 0;
-  import_with(config, {}, false);
-  const graph::TensorTable tensors = tensors_of(config);
+  import_with(config, {}, embedding(false));
+  const graph::TensorTable tensors = tensors_of(config, {}, {});
   for (const char* prefix : {"", "bert.", "roberta.", "distilbert.", "deberta.", "model.", "new."}) {
     for (const bool per_token : {false, true}) {
-      const Imported model = import_with(config, prefixed(tensors, prefix), per_token);
-      if (model && model->graph.nodes.size() <= kMostNodes) check(*model);
+      const Imported model = import_with(config, prefixed(tensors, prefix), embedding(per_token));
+      if (model && model->graph.nodes.size() > kMostNodes) return 0;  // shared layers need few tensors
+      if (model) check_embedding(*model);
     }
+  }
+  using enum graph::Head;
+  for (const graph::Head head : {sequence_classification, token_classification, masked_lm}) {
+    const Imported model = import_with(config, tensors_of(config, task(head), tensors), task(head));
+    if (model) check(*model);
   }
   return 0;
 }

@@ -210,6 +210,7 @@ def main():
     make_family("bert", "Bert", "word_piece", 1, pipelines=True)
     make_family("roberta", "Roberta", "roberta", 11, pipelines=True, **roberta, **positions)
     make_family("xlm-roberta", "XLMRoberta", "xlm-roberta", 21, **roberta, **positions)
+    make_family("camembert", "Camembert", "camembert", 171, **roberta, **positions)
     make_family("distilbert", "DistilBert", "word_piece", 31, **distilbert, tie_word_embeddings=False)
     make_family("electra", "Electra", "word_piece", 41, embedding_size=24)
     make_family("albert", "Albert", "albert", 51, embedding_size=24)

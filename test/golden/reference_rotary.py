@@ -5,7 +5,7 @@ public implementations of the published folders do. make_families_rotary.py chec
 form, against transformers.
 
 Each takes the tensors as the published files name them and config.json as published, and gives run(ids, type_ids) ->
-[tokens][hidden]. Rotary angles are computed in float32, as those implementations do.
+[tokens][hidden]. Rotary angles are computed in float32, as those implementations do. Heads give the logits of such rows.
 """
 import math
 
@@ -141,3 +141,20 @@ def nomic_bert(tensors, config):
             x = layer(f"encoder.layers.{i}.", x)
         return x
     return run
+
+
+# ---- heads ----
+
+def sequence_logits(tensors, x):
+    """BERT's pooler (Devlin et al. 2018) on the first row, and the classifier."""
+    return linear(tensors, "classifier", linear(tensors, "pooler.dense", x[:1]).tanh())[0]
+
+
+def token_logits(tensors, x):
+    return linear(tensors, "classifier", x)
+
+
+def masked_logits(tensors, x, dense, layer_norm, bias, activation, epsilon):
+    """A dense layer, an activation, a LayerNorm, and the word table as decoder; `bias` may be None."""
+    x = norm(tensors, layer_norm, activation(linear(tensors, dense, x)), epsilon)
+    return functional.linear(x, tensors["embeddings.word_embeddings.weight"], tensors[bias] if bias else None)

@@ -154,6 +154,72 @@ TEST_CASE("where windows meet, a token's scores come from the one that sees most
   }
 }
 
+TEST_CASE("a long text is cut on the side that is asked for") {
+  const EntityRecognizer recognizer = load("bert", Weights::int8);
+  std::string text;
+  for (int i = 0; i < 200; ++i) text += std::string(i ? " " : "") + static_cast<char>('a' + i * i % 26);
+  EntityOptions options;
+  options.aggregation = Aggregation::none;
+  options.ignored_labels = {};
+  const std::size_t room = recognizer.info().max_tokens - 2;
+  for (const bool left : {false, true}) {
+    options.truncate = left ? Truncate::left : Truncate::right;
+    const std::size_t first = left ? 200 - room : 0;
+    EntityReport report;
+    const std::vector<std::string_view> texts = {"short", text};
+    const auto found = recognizer.entities(texts, options, &report)[1];
+    const auto alone = entities_of(recognizer, text.substr(2 * first, 2 * room - 1), options);
+    CHECK(report.cut == 1);
+    CHECK(report.windows == 2);
+    REQUIRE(found.size() == room);
+    REQUIRE(alone.size() == room);
+    for (std::size_t i = 0; i < room; ++i) {
+      CHECK(found[i].score == alone[i].score);
+      CHECK(found[i].label == alone[i].label);
+      CHECK(found[i].byte_begin == alone[i].byte_begin + 2 * first);
+      CHECK(found[i].char_end == alone[i].char_end + 2 * first);
+    }
+  }
+}
+
+TEST_CASE("a long text is an error where that is asked for, and with windows nothing is cut") {
+  const EntityRecognizer recognizer = load("bert");
+  const std::string text = long_text();
+  const std::vector<std::string_view> texts = {"short", text};
+  EntityOptions options;
+  options.truncate = Truncate::error;
+  CHECK_THROWS_WITH(recognizer.entities(texts, options), "text 1: expected at most 76 tokens, found more");
+  CHECK(recognizer.entities({texts.data(), 1}, options).size() == 1);
+  options.overlap = 3;
+  CHECK_THROWS_WITH(recognizer.entities(texts, options), "truncate: expected it or windows, found both");
+  options.truncate = {};
+  EntityReport report;
+  recognizer.entities(texts, options, &report);
+  CHECK(report.cut == 0);
+}
+
+TEST_CASE("equal texts and equal windows are computed once") {
+  const EntityRecognizer recognizer = load("bert", Weights::int8);
+  const std::vector<std::string_view> texts = {"Guy Steele", "at MIT", "Guy Steele", "Guy  Steele"};
+  EntityReport report;
+  const auto found = recognizer.entities(texts, {}, &report);
+  CHECK(report.folded == 2);
+  CHECK(report.windows == 4);
+  for (std::size_t i = 0; i < texts.size(); ++i) {
+    const auto alone = entities_of(recognizer, texts[i]);
+    REQUIRE(alone.size() == found[i].size());
+    CHECK(std::equal(alone.begin(), alone.end(), found[i].begin(), same));
+  }
+  std::string text = "a";
+  for (int i = 1; i < 300; ++i) text += " a";
+  EntityOptions options;
+  options.window = 32;
+  const std::string_view view = text;
+  recognizer.entities({&view, 1}, options, &report);
+  CHECK(report.windows > 10);
+  CHECK(report.folded == report.windows - 2);  // all but the first and, if it is shorter, the last
+}
+
 TEST_CASE("a window that cannot be is an error") {
   const EntityRecognizer recognizer = load("bert");
   const auto error = [&](std::size_t window, std::size_t overlap) -> std::string {

@@ -203,7 +203,8 @@ class Draw:
             settings = dict(continuing_subword_prefix=r.choice([None, None, "##", ""]), end_of_word_suffix=r.choice([None, None, "</w>", ""]))
             settings = {k: v for k, v in settings.items() if v is not None}
             trained = Tokenizer(models.BPE(unk_token="<unk>", **settings))
-            trained.pre_tokenizer = r.choice([pre_tokenizers.Whitespace(), pre_tokenizers.Metaspace()])
+            whole = [None, pre_tokenizers.Metaspace(split=False)]  # merges cross blanks
+            trained.pre_tokenizer = r.choice([pre_tokenizers.Whitespace(), pre_tokenizers.Metaspace(), *whole])
             fallback = [f"<0x{b:02X}>" for b in range(r.choice([256, 256, 0x90]))] if self.flag() else []
             trainer = trainers.BpeTrainer(vocab_size=size + len(fallback), limit_alphabet=r.choice([30, 1000]), show_progress=False,
                                           special_tokens=special + fallback, **settings)
@@ -232,6 +233,10 @@ class Draw:
             model.update(fuse_unk=self.flag(), ignore_merges=self.chance(0.3), unk_token=r.choice(["<unk>", "<unk>", None]))
             # Bytes of an affix count as bytes of the word: the reference's offsets then lie beyond it.
             model["byte_fallback"] = self.flag() and not model["continuing_subword_prefix"] and not model["end_of_word_suffix"]
+            if self.chance(0.3) and not model["continuing_subword_prefix"]:
+                families.all_splits(model)
+            if self.chance(0.15):  # ranks below those of merges that make the parts
+                r.shuffle(model["merges"])
             if self.chance(0.3) and not any(" " in part for merge in model["merges"] for part in merge):
                 model["merges"] = [" ".join(merge) for merge in model["merges"]]
         if kind == "bytes":

@@ -133,6 +133,14 @@ def _template(spec, single, pair):
     return _json(processors.TemplateProcessing(single=single, pair=pair, special_tokens=[(n, _token_id(spec, n)) for n in names]))
 
 
+def all_splits(model):
+    """Lists for each token that a merge makes every pair of tokens that spell it, in the order of the vocabulary: the
+    merges of files that were converted from SentencePiece."""
+    vocab, made = model["vocab"], {left + right for left, right in model["merges"]}
+    model["merges"] = [[token[:i], token[i:]] for token in sorted(made, key=vocab.get) for i in range(1, len(token))
+                       if token[:i] in vocab and token[i:] in vocab]
+
+
 def families(texts, size, rules=0):
     """{name: tokenizer.json as a dict}, each trained on `texts` to about `size` tokens."""
     special = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
@@ -198,6 +206,18 @@ def families(texts, size, rules=0):
     finish("llama", plain, normalizer=normalizers.Sequence([normalizers.Prepend("\u2581"), normalizers.Replace(" ", "\u2581")]),
            post_processor=_template(plain, "<s> $A", "<s> $A <s> $B"),
            decoder=decoders.Sequence([decoders.Replace("\u2581", " "), decoders.ByteFallback(), decoders.Fuse(), decoders.Strip(" ", 1, 0)]))
+    mistral = json.loads(json.dumps(plain))
+    for blanks in (2, 3, 4):
+        mistral["model"]["vocab"]["\u2581" * blanks] = len(mistral["model"]["vocab"])
+        mistral["model"]["merges"].append(["\u2581", "\u2581" * (blanks - 1)])
+    all_splits(mistral["model"])
+    finish("mistral", mistral, pre_tokenizer=pre_tokenizers.Metaspace(prepend_scheme="first", split=False),
+           post_processor=_template(plain, "<s> $A", "<s> $A <s> $B"), decoder=decoders.Metaspace(prepend_scheme="first", split=False))
+    # Merges that cross blanks; no family publishes any, but who trains without a pre-tokenizer gets them.
+    phrases = _trained(models.BPE(unk_token="<unk>", byte_fallback=True),
+                       trainers.BpeTrainer(vocab_size=size + 256, show_progress=False, limit_alphabet=200, special_tokens=special + fallbacks),
+                       pre_tokenizers.Metaspace(prepend_scheme="never", split=False), texts)
+    finish("phrases", phrases, normalizer=normalizers.Replace(" ", "\u2581"), decoder=decoders.Metaspace(prepend_scheme="never", split=False))
     suffix = _trained(models.BPE(unk_token="<unk>", end_of_word_suffix="</w>"),
                       trainers.BpeTrainer(vocab_size=size, show_progress=False, end_of_word_suffix="</w>", special_tokens=special),
                       pre_tokenizers.Whitespace(), texts)

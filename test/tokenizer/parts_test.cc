@@ -209,6 +209,24 @@ TEST_CASE("windows overlap by the stride and hold every token") {
   CHECK(left.overflow[1].ids == Ids{1, 3, 2});
 }
 
+TEST_CASE(
+    "two long texts are cut without the windows of one with each of the other's, where nobody asks for "
+    "them") {
+  const Tokenizer tokenizer = load(bare("version", "\"1.0\""));
+  std::string text;
+  for (int i = 0; i < 100'000; ++i) text += "acb";
+  for (const auto side : {Truncation::Side::right, Truncation::Side::left}) {
+    Truncation truncation{4, {}, side};
+    truncation.overflow = false;
+    const Encoding pair = tokenizer.encode_pair(text, text, truncation);
+    CHECK(pair.ids == (side == Truncation::Side::right ? Ids{1, 3, 1, 3} : Ids{3, 2, 3, 2}));
+    CHECK(pair.is_cut);
+    CHECK(pair.overflow.empty());
+  }
+  CHECK_FALSE(tokenizer.encode_pair("ab", "cb", 4).is_cut);
+  CHECK(tokenizer.encode("acbacb", 4).is_cut);
+}
+
 TEST_CASE("truncation that cannot be done is refused") {
   const Tokenizer tokenizer = load(bare("version", "\"1.0\""));
   using Strategy = Truncation::Strategy;

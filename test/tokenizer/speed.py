@@ -55,7 +55,7 @@ def write_texts(file, texts):
 
 
 def measure_families(program, texts):
-    """One of each model kind, and those whose pipelines cost most."""
+    """One of each model kind, and those whose pipelines cost most: rows of the table in docs/tokenizers.md."""
     size = sum(len(t.encode()) for t in texts)
     with tempfile.TemporaryDirectory() as folder, tempfile.NamedTemporaryFile() as file:
         write_texts(file, texts)
@@ -75,9 +75,12 @@ def measure_families(program, texts):
                         sys.exit(f"speed.py: {name}: {ours['tokens']} tokens, the reference has {tokens}")
                     best[what] = min(best[what], ours["best_s"])
             ns = {what: seconds / size * 1e9 for what, seconds in best.items()}
-            print(f"{name} ({spec['model']['type']}): reference {ns['reference']:.0f} ns a byte, ours {ns['ids']:.1f}, "
-                  f"{ns['reference'] / ns['ids']:.1f} times; with offsets {ns['offsets']:.1f}, "
-                  f"{ns['reference'] / ns['offsets']:.1f} times", flush=True)
+            cells = [f"{ns[what]:.1f} ({times(ns['reference'] / ns[what])})" for what in ("ids", "offsets")]
+            print(f"| {name} ({spec['model']['type']}) | {ns['reference']:.0f} | {' | '.join(cells)} |", flush=True)
+
+
+def times(ratio):
+    return f"{ratio:.0f}\u00d7" if ratio >= 12 else f"{ratio:.1f}\u00d7"
 
 
 def big_files():
@@ -139,6 +142,7 @@ def main():
               f"ours {tokens / ours['best_s'] / 1e6:.2f} M tokens/s, {theirs / ours['best_s']:.1f} times; "
               f"load {ours['load_s'] * 1e3:.1f} ms", flush=True)
     if sources["English"]:
+        print("| tokenizer | `encode_batch_fast`, ns a byte | ids | with offsets |\n|---|---|---|---|")
         measure_families(arguments.program, sources["English"])
     measure_loading(arguments.program)
 

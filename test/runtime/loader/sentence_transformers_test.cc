@@ -390,6 +390,25 @@ TEST_CASE("the older names of the Transformer's configuration are read") {
   CHECK(lengths.max_seq_length->tokens == 64);
 }
 
+TEST_CASE("the Transformer of a model with a head may give other outputs, and is read like any other") {
+  const TemporaryFolder folder;
+  folder.write("tokenizer.json", R"({"normalizer":null})");
+  const auto write = [&](const std::string& more) {
+    return folder.write("sentence_roberta_config.json",
+                        R"({"transformer_task":"sequence-classification","module_output_name":"scores",
+                            "tokenizer_args":{"model_max_length":48}, "max_seq_length":64)" +
+                            more + "}");
+  };
+  write("");
+  CHECK(read_length_limits(folder.path(), TransformerUse::head).max_seq_length->tokens == 48);
+  CHECK(sentence_of([&] { read_length_limits(folder.path()); }).find("transformer_task") !=
+        std::string::npos);
+  const auto file = write(R"(,"do_lower_case":true)");
+  CHECK(sentence_of([&] { read_length_limits(folder.path(), TransformerUse::head); }) ==
+        file.string() +
+            ": \"do_lower_case\": expected false, or a tokenizer.json that lower-cases, found true");
+}
+
 TEST_CASE("model_max_length may be a number, 1e30 in any notation, null or absent") {
   constexpr auto kMax = std::numeric_limits<std::int64_t>::max();
   const auto length = [](std::string_view text) { return parse_model_max_length(object(text)); };
