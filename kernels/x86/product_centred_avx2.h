@@ -54,7 +54,8 @@ struct CentredCodes {
     }
   }
 
-  /// The sums of `quads` quads, an even number, from where they start.
+  /// The sums of `quads` quads, an even number, from where they start. Fetches in every quad, so that four
+  /// tiles are enough for a panel.
   template <int Rows, int Vectors>
   [[gnu::always_inline]] static void multiply(const Codes& codes, const std::int8_t* b, std::ptrdiff_t stride,
                                               int quads, const std::int32_t* start, Ahead& ahead,
@@ -69,6 +70,7 @@ struct CentredCodes {
     }
     const std::uint8_t* a = codes.a;
     for (; quads > 0; quads -= 2, a += 8, b += stride * 2) {
+      ahead.fetch();
       add_quad(a, codes.stride, b, sum);
       ahead.fetch();
       add_quad(a + 4, codes.stride, b + stride, sum);
@@ -125,7 +127,19 @@ inline bool prepare_chunk(const GemmArgs& args, const Depth& depth, int first, i
   return true;
 }
 
-/// Where the sums of a row and block start, for 8 · Vectors columns from `column` on.
+/// sum += the products of a block's extra quads.
+template <int Vectors>
+[[gnu::always_inline]] inline void add_extras(const Panel& panel, const BlockStart& from, int column,
+                                              const ExtraQuad* extras, __m256i (&sum)[1][Vectors]) {
+  const std::int8_t* b = codes(panel) + column * 4;
+  for (int i = from.extra; i < from.end; ++i) {
+    CentredCodes::add_quad<1, Vectors>(reinterpret_cast<const std::uint8_t*>(&extras[i].codes), 0,
+                                       b + std::ptrdiff_t{extras[i].quad} * panel.width * 4, sum);
+  }
+}
+
+/// Where the sums of a row and block start, for 8 · Vectors columns from `column` on; with the extra quads'
+/// products unless `extras` is null.
 template <int Vectors>
 [[gnu::always_inline]] inline void start_columns(const Panel& panel, const BlockStart& from, int block,
                                                  int column, const ExtraQuad* extras, std::int32_t* start) {
@@ -141,19 +155,17 @@ template <int Vectors>
   }
 #pragma GCC unroll 8
   for (int v = 0; v < Vectors; ++v) pin(sum[0][v]);
-  const std::int8_t* b = codes(panel) + column * 4;
-  for (int i = from.extra; i < from.end; ++i) {
-    CentredCodes::add_quad<1, Vectors>(reinterpret_cast<const std::uint8_t*>(&extras[i].codes), 0,
-                                       b + std::ptrdiff_t{extras[i].quad} * panel.width * 4, sum);
-  }
+  if (extras != nullptr) add_extras(panel, from, column, extras, sum);
 #pragma GCC unroll 8
   for (int v = 0; v < Vectors; ++v)
     _mm256_store_si256(reinterpret_cast<__m256i*>(start + column + v * 8), sum[0][v]);
 }
 
-/// Where the sums of a row block start.
+/// Where the sums of a row block start. A single row's extra quads come after the others: their weights would
+/// come from memory one by one, as no panel is fetched ahead for it.
 [[gnu::noinline]] inline void start_rows(const Panel panel, int blocks, const BlockStart* from, int rows,
                                          const ExtraQuad* extras, std::int32_t* start) {
+  if (rows == 1) extras = nullptr;
   for (int row = 0; row < rows; ++row) {
     for (int block = 0; block < blocks; ++block, ++from) {
       std::int32_t* at = start + (block * rows + row) * kPanelColumns;
@@ -170,13 +182,15 @@ template <int Vectors>
 /// One tile. Not inlined: among the code around it g++ 12 spills sums.
 template <int Rows, int Vectors>
 [[gnu::noinline]] void centred_tile(const Panel panel, const Codes codes, const Depth depth,
-                                    const TilePlace<Rows> tile, const std::int32_t* start, Ahead ahead) {
+                                    const TilePlace<Rows> tile, const CentredChunk& chunk,
+                                    const BlockStart* blocks, Ahead ahead) {
   const std::ptrdiff_t stride = panel.width * 4;
   const std::int8_t* b = kernels::codes(panel) + tile.column * 4;
   __m256i sum[Rows][Vectors];
-  start += tile.column;
+  const std::int32_t* start = chunk.start + tile.column;
   if (depth.blocks == 1) {
     CentredCodes::multiply(codes, b, stride, depth.padded / 4, start, ahead, sum);
+    if constexpr (Rows == 1) add_extras(panel, *blocks, tile.column, chunk.extras, sum);
     return ymm::finish_single<CentredCodes>(sum, panel, tile);
   }
   ymm::Results<Rows, Vectors> f;
@@ -186,6 +200,7 @@ template <int Rows, int Vectors>
     const int count = ymm::slice_codes(depth, block, block + 1);
     CentredCodes::multiply({codes.a + begin, codes.stride}, b + begin / 4 * stride, stride, count / 4, start,
                            ahead, sum);
+    if constexpr (Rows == 1) add_extras(panel, blocks[block], tile.column, chunk.extras, sum);
     ymm::add_block<CentredCodes>(sum, panel, tile, depth.blocks, block, 0, f);
   }
   ymm::end_results<false>(panel, tile, true, f);
@@ -194,19 +209,21 @@ template <int Rows, int Vectors>
 /// All columns of a panel for a row block of `Rows` rows or fewer.
 template <int Rows = CentredCodes::kTileRows>
 inline void centred_rows(const GemmArgs& args, const Panel& panel, const RowBlock& rows, const Codes& codes,
-                         const std::int32_t* start, const Depth& depth, ymm::NextPanel& next) {
+                         const CentredChunk& chunk, const BlockStart* blocks, const Depth& depth,
+                         ymm::NextPanel& next) {
   if constexpr (Rows > 1) {
-    if (rows.count < Rows) return centred_rows<Rows - 1>(args, panel, rows, codes, start, depth, next);
+    if (rows.count < Rows)
+      return centred_rows<Rows - 1>(args, panel, rows, codes, chunk, blocks, depth, next);
   }
   constexpr int kVectors = CentredCodes::vectors(Rows);
   TilePlace<Rows> tile{rows.rows, nullptr, 0, rows.c, args.ldc, 0};
   int& column = tile.column;
   for (; column + kVectors * 8 <= panel.width; column += kVectors * 8) {
-    centred_tile<Rows, kVectors>(panel, codes, depth, tile, start, next.ahead(depth.padded / 4));
+    centred_tile<Rows, kVectors>(panel, codes, depth, tile, chunk, blocks, next.ahead(depth.padded / 2));
   }
   if constexpr (kVectors > 2) {
     for (; column < panel.width; column += 16)
-      centred_tile<Rows, 2>(panel, codes, depth, tile, start, Ahead{next.idle, 0});
+      centred_tile<Rows, 2>(panel, codes, depth, tile, chunk, blocks, Ahead{next.idle, 0});
   }
 }
 
@@ -224,13 +241,13 @@ inline int centred_gemm(const GemmArgs& args) {
     if (!prepare_chunk(args, depth, row_begin, bottom.row + bottom.count, chunk)) return row_begin;
     for (int p = args.panel_begin; p < args.panel_end; ++p) {
       const Panel panel = panel_of(args, p);
-      ymm::NextPanel next = ymm::next_panel(args, p, last - first, 16, depth.padded / 4, chunk.start);
+      ymm::NextPanel next = ymm::next_panel(args, p, last - first, 16, depth.padded / 2, 4, chunk.start);
       for (int i = first; i < last; ++i) {
         const RowBlock rows = row_block(args, p, i, tiles);
         const std::ptrdiff_t below = rows.row - row_begin;
-        start_rows(panel, depth.blocks, chunk.blocks + below * depth.blocks, rows.count, chunk.extras,
-                   chunk.start);
-        centred_rows(args, panel, rows, {chunk.codes + below * depth.padded, depth.padded}, chunk.start,
+        const BlockStart* blocks = chunk.blocks + below * depth.blocks;
+        start_rows(panel, depth.blocks, blocks, rows.count, chunk.extras, chunk.start);
+        centred_rows(args, panel, rows, {chunk.codes + below * depth.padded, depth.padded}, chunk, blocks,
                      depth, next);
         finish(args, rows, panel.width);
       }

@@ -43,14 +43,14 @@ struct NextPanel {
   }
 };
 
-/// Of panel p, whose tiles are `row_blocks` times those of `columns` columns, over `quads` quads. Eight to
-/// sixteen share it, a line every second to fourth quad. With fewer each would have to fetch so much that it
+/// Of panel p, whose tiles are `row_blocks` times those of `columns` columns, over `quads` quads. `least` to
+/// 16 share it, a line every second to fourth quad. With fewer each would have to fetch so much that it
 /// waits; a single row reads weights as fast as they come anyway.
-inline NextPanel next_panel(const GemmArgs& args, int p, int row_blocks, int columns, int quads,
+inline NextPanel next_panel(const GemmArgs& args, int p, int row_blocks, int columns, int quads, int least,
                             const void* idle) {
   const auto* stay = static_cast<const char*>(idle);
   const int all = row_blocks * (kPanelColumns / columns), tiles = all < 16 ? all : 16;
-  if (p + 1 >= args.panel_end || tiles < 8) return {stay, 0, 0, stay};
+  if (p + 1 >= args.panel_end || tiles < least || args.m == 1) return {stay, 0, 0, stay};
   const std::size_t bytes =
       panel_weight_bytes(args.n, args.k, p + 1, args.format) + panel_trailer_bytes(args.k, args.format);
   const std::ptrdiff_t turns = std::ptrdiff_t{tiles} * (quads / 2);
@@ -248,7 +248,7 @@ void gemm(const GemmArgs& args, int above = 0) noexcept {
       for (int p = args.panel_begin; p < args.panel_end; ++p) {
         const Panel panel = panel_of(args, p);
         NextPanel next = next_panel(args, p, last - first, 8 * Core::vectors(Core::kTileRows),
-                                    slice_codes(depth, block, block_end) / 4, prepared.sums);
+                                    slice_codes(depth, block, block_end) / 4, 8, prepared.sums);
         for (int i = first; i < last; ++i) {
           RowBlock rows = row_block(args, p, i, tiles);
           const std::ptrdiff_t below = rows.row - row_begin;
