@@ -85,10 +85,10 @@ Text tokenize(const TaskModel& task, std::string_view source, const WindowSizes&
   tokenizer::Truncation truncation;
   truncation.max_tokens = sizes.window;
   truncation.stride = sizes.overlap;
+  truncation.overflow = !sizes.truncate;
   if (sizes.truncate == Truncate::left) truncation.side = tokenizer::Truncation::Side::left;
   text.encoding = task.model->tokenizer->encode(text.repaired.text, truncation);
-  text.is_cut = sizes.truncate && !text.encoding.overflow.empty();
-  if (text.is_cut) text.encoding.overflow.clear();
+  text.is_cut = sizes.truncate && text.encoding.is_cut;
   const auto& special = text.encoding.special;
   text.first_token = static_cast<std::size_t>(std::find(special.begin(), special.end(), 0) - special.begin());
   text.step = text_tokens(text.encoding) - (text.windows() > 1 ? sizes.overlap : 0);
