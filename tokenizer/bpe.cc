@@ -75,7 +75,8 @@ class SymbolReader {
 
   std::int32_t find(std::string_view character, bool first, bool last) const {
     if (model_.prefix.empty() && model_.suffix.empty()) {
-      if (character.size() == 1) return model_.ascii_ids[static_cast<std::uint8_t>(character[0])];
+      const auto byte = static_cast<std::uint8_t>(character[0]);
+      if (character.size() == 1 && byte < model_.ascii_ids.size()) return model_.ascii_ids[byte];
       return model_.vocabulary.id(character).value_or(-1);
     }
     std::string token = first ? "" : model_.prefix;
