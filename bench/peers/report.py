@@ -104,7 +104,7 @@ HOW_TO_READ = """\
 Each engine stayed warm in a process of its own, on the same cores; its calls of a round follow each other for about 0.1 s, then comes the next
 engine's turn, in an order drawn anew for each round. Ratios are of the best calls of this run; times of two runs may not be compared, since cores
 change speed. With ids given, a peer's time is that of its passes over ready batches, padding and pooling left out, and Nybble's is that of the whole call.
-With texts, everything from texts to normalized embeddings counts. GMAC/s counts the linear layers on real tokens, the share is of what
+With texts, everything from texts to normalized embeddings counts. GMAC/s counts the linear layers on real tokens (with CLS pooling, too, all rows of the last layer, which Nybble leaves out: its share says then what it saves), the share is of what
 a loop of nothing but the multiply instruction reached between the turns. Cosines are to PyTorch FP32. Batch is the size that suited the engine best;
 sequences are sorted by length and padded to the longest of their batch.
 """
